@@ -1,0 +1,48 @@
+# Every library the build takes, found in one place. tools/deps installs them; tools/deps.lock says why each is there.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+if(DEFINED ENV{CLIO_CACHE})
+    set(CLIO_CACHE_DIR $ENV{CLIO_CACHE})
+elseif(DEFINED ENV{XDG_CACHE_HOME})
+    set(CLIO_CACHE_DIR $ENV{XDG_CACHE_HOME}/clio)
+else()
+    set(CLIO_CACHE_DIR $ENV{HOME}/.cache/clio)
+endif()
+
+function(clio_require prefix module)
+    pkg_check_modules(${prefix} QUIET IMPORTED_TARGET GLOBAL ${module})
+    if(NOT ${prefix}_FOUND)
+        message(FATAL_ERROR "${module} is missing. Run tools/deps once: it installs everything the build needs.")
+    endif()
+endfunction()
+
+clio_require(CURL "libcurl>=7.88")
+clio_require(SQLITE "sqlite3>=3.40")
+clio_require(MICROHTTPD "libmicrohttpd>=0.9.75")
+clio_require(SODIUM "libsodium>=1.0.18")
+clio_require(UTF8PROC "libutf8proc>=2.8")
+
+# yyjson: the system's where there is one, else the pinned pair of files in the cache.
+pkg_check_modules(YYJSON QUIET IMPORTED_TARGET GLOBAL "yyjson>=0.10")
+if(YYJSON_FOUND)
+    add_library(clio::yyjson ALIAS PkgConfig::YYJSON)
+elseif(EXISTS ${CLIO_CACHE_DIR}/yyjson/yyjson.c)
+    add_library(clio-yyjson STATIC ${CLIO_CACHE_DIR}/yyjson/yyjson.c)
+    target_include_directories(clio-yyjson SYSTEM PUBLIC ${CLIO_CACHE_DIR}/yyjson)
+    target_compile_options(clio-yyjson PRIVATE -w)
+    add_library(clio::yyjson ALIAS clio-yyjson)
+else()
+    message(FATAL_ERROR "yyjson is missing. Run tools/deps once: it installs everything the build needs.")
+endif()
+
+# llama.cpp: LLAMA_ROOT, or the cache.
+find_path(LLAMA_INCLUDE_DIR llama.h HINTS ${LLAMA_ROOT}/include ${CLIO_CACHE_DIR}/llama/include NO_CACHE)
+find_library(LLAMA_LIBRARY llama HINTS ${LLAMA_ROOT}/lib ${CLIO_CACHE_DIR}/llama/lib NO_CACHE)
+find_library(GGML_LIBRARY ggml HINTS ${LLAMA_ROOT}/lib ${CLIO_CACHE_DIR}/llama/lib NO_CACHE)
+if(LLAMA_INCLUDE_DIR AND LLAMA_LIBRARY AND GGML_LIBRARY)
+    set(LLAMA_FOUND TRUE)
+else()
+    set(LLAMA_FOUND FALSE)
+    message(WARNING "llama.cpp is missing: models of kind local: will not be available. tools/deps brings it.")
+endif()

@@ -1,0 +1,37 @@
+/*
+ * encoder.h: sentence vectors from BERT and MPNet weights (all-MiniLM-L6-v2; the paper's all-mpnet-base-v2, B.2).
+ * The plain version: fp32, one sentence after the other, no padding. It stays as the oracle of a faster one.
+ *                                                                                                      Layer: num.
+ */
+#ifndef CLIO_NUM_ENCODER_H
+#define CLIO_NUM_ENCODER_H
+
+#include "base/error.h"
+#include "base/par.h"
+#include "base/str.h"
+#include "num/mat.h"
+
+struct encoder;
+
+/* The three files of a model folder, held in memory by the caller as long as the encoder lives (weights are not copied). */
+struct encoder_files {
+    struct str config;    /* config.json */
+    struct str tokenizer; /* tokenizer.json */
+    struct str weights;   /* model.safetensors */
+};
+
+/* Errors: ERR_MODEL, naming what is missing or of the wrong shape. Every offset in the weights is checked. */
+MUST_USE enum err encoder_new(const struct encoder_files *files, struct encoder **out, struct error *e);
+void              encoder_free(struct encoder *enc);
+size_t            encoder_width(const struct encoder *enc); /* d: 384 or 768 */
+
+/*
+ * Shape    texts[n]; out [n][d], mean-pooled unit rows. Texts longer than max_tokens (0: the model's own limit) lose
+ *          their end. An empty text gives the vector of its start and end tokens. tokens (may be NULL): ids read.
+ * Rules    row i depends on texts[i] only; the same bits for any number of threads.
+ * Cost     about 170 MFLOP a token for MPNet, 21 for MiniLM.
+ */
+MUST_USE enum err encoder_run(const struct encoder *enc, const struct str *texts, size_t n, size_t max_tokens,
+                              struct mat out, uint64_t *tokens, struct par *par, struct error *e);
+
+#endif
