@@ -1,0 +1,23 @@
+/*
+ * prompt.h: prompts are text files in prompts/, embedded in the binary, replaceable by --prompts FOLDER.
+ * A template knows {{name}} (the value, as it is) and {{#name}}...{{/name}} (kept when the value is not empty). An unknown
+ * name, an unclosed section or a stray brace pair is an error: a typo never reaches a model.        Layer: stage.
+ */
+#ifndef CLIO_STAGE_PROMPT_H
+#define CLIO_STAGE_PROMPT_H
+
+#include "base/str.h"
+
+struct prompt_var {
+    const char *name;
+    struct str  value;
+};
+
+/* file: "facets.system.txt". The result is in the arena. Lines starting with "##" at the head of the file are comments and left out. */
+MUST_USE enum err prompt_render(const char *file, const struct prompt_var *vars, size_t n, struct arena *a, struct str *out,
+                                struct error *e);
+/* The same on a text at hand; `name` is for messages. Fuzzed. */
+MUST_USE enum err prompt_expand(const char *name, struct str text, const struct prompt_var *vars, size_t n, struct buf *out,
+                                struct error *e);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * ledger.h: every model call's answer, durable before it counts. An answered call is never made again; a changed prompt,
+ * schema, model or parameter is another key, so nothing stale is reused.
+ * Group commit: answers are put inside a transaction that the ledger ends every `LEDGER_GROUP` answers or LEDGER_MS
+ * milliseconds, whichever comes first; ledger_flush ends it now.                       Layer: store, uses base only.
+ */
+#ifndef CLIO_STORE_LEDGER_H
+#define CLIO_STORE_LEDGER_H
+
+#include "base/hash.h"
+#include "store/run.h"
+
+enum { LEDGER_GROUP = 64, LEDGER_MS = 500 };
+
+struct ledger_entry {
+    const struct str *texts; /* one an ask */
+    size_t            texts_count;
+    uint64_t          tokens_in, tokens_cached, tokens_out;
+};
+
+/* *found false when there is none. Texts are copied into the arena. */
+MUST_USE enum err ledger_get(struct run *r, struct hash key, struct arena *a, struct ledger_entry *out, bool *found,
+                             struct error *e);
+MUST_USE enum err ledger_put(struct run *r, const char *stage, struct hash key, const struct ledger_entry *entry,
+                             struct error *e);
+MUST_USE enum err ledger_flush(struct run *r, struct error *e);
+
+/* What was spent, per stage in order of stage name, for the report. Returns rows through fn. */
+typedef void ledger_usage_fn(void *arg, struct str stage, uint64_t calls, uint64_t tokens_in, uint64_t tokens_cached,
+                             uint64_t tokens_out);
+MUST_USE enum err ledger_usage(struct run *r, ledger_usage_fn *fn, void *arg, struct error *e);
+
+#endif
