@@ -1,0 +1,58 @@
+/*
+ * command.h: a subcommand is one file exporting one constant entry; the table in command.c lists them. Help, the manual
+ * page and shell completion are made from these entries.                                              Layer: cmd.
+ *
+ * To add one: write src/cmd/NAME.c with `const struct command command_NAME`, declare it below, add its row in command.c.
+ */
+#ifndef CLIO_CMD_COMMAND_H
+#define CLIO_CMD_COMMAND_H
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+
+enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_COUNT };
+
+struct option_row {
+    const char      *name; /* "limit": --limit N or --limit=N */
+    char             letter; /* 0: none */
+    enum option_kind kind;
+    const char      *value; /* "N", "FILE": how help writes it; NULL for flags */
+    const char      *help;
+};
+
+enum { ARGS_MAX_OPTIONS = 32 };
+
+/* What main's parser hands over. Options are looked up by name; asking for one the command did not declare asserts. */
+struct args {
+    const struct command *command;
+    const char           *text[ARGS_MAX_OPTIONS]; /* by the option's row; NULL: not given. "" for a flag given */
+    const char *const    *rest; /* what is not an option */
+    size_t                rest_count;
+};
+
+bool        args_flag(const struct args *a, const char *name);
+const char *args_text(const struct args *a, const char *name, const char *fallback);
+/* A whole number >= 0; ERR_USAGE otherwise. */
+MUST_USE enum err args_count(const struct args *a, const char *name, uint64_t fallback, uint64_t *out, struct error *e);
+
+struct command {
+    const char *name;
+    const char *summary;  /* one line, starts with a verb */
+    const char *usage;    /* "FILE... --run RUN [options]" */
+    const char *examples; /* one command a line, shown first in the help */
+    const char *details;  /* further paragraphs, may be NULL */
+    const struct option_row *options; /* ends with a row whose name is NULL; NULL: none */
+    enum err (*run)(const struct args *args, struct error *e); /* stdout is data, stderr is talk */
+};
+
+extern const struct command command_run, command_demo, command_import, command_quarantine, command_status, command_tree,
+    command_export, command_serve, command_facets, command_doctor, command_init, command_help, command_version;
+
+extern const struct command *const commands[]; /* NULL behind the last */
+
+/* argv to table to function. Returns the exit status; prints errors as "clio: text" and "hint: ..." on stderr. */
+int command_main(int argc, char **argv);
+
+#endif
