@@ -25,12 +25,18 @@ struct kmeans_report {
  * Assign every row of points to its nearest centroid (squared Euclidean; on unit rows the order of cosine).
  * Shape    points [n][d], finite; centroids [k][d] and labels [n] are written in full.
  * Rules    ties go to the lower index. A cluster left empty takes the point farthest from its own centroid (lowest
- *          index on ties), so that none is empty unless fewer than k rows are distinct. Sums in double, fixed order.
+ *          index on ties) as its centroid, and every point nearer to that than to its own; so none is empty unless
+ *          fewer than k rows are distinct (the rest then hold copies of rows). Sums in double, fixed order.
+ *          On return each point is nearest to its own centroid, also when iters_max ended the run.
  * Owns     everything is the caller's; report may be NULL.
- * Errors   ERR_RANGE k is 0 or above n; ERR_NUMERIC NaN or infinity in.
- * Cost     O(iters n k d); about 12n + 8kd bytes of scratch.
+ * Errors   ERR_RANGE k is 0 or above n; ERR_NUMERIC NaN, infinity or a value of 1e15 and more in.
+ * Cost     O(iters n k d); about 8n + 16k + 8d per thread bytes of scratch.
  */
 MUST_USE enum err kmeans_run(struct mat points, const struct kmeans_opts *opts, struct mat centroids, uint32_t *labels,
                              struct kmeans_report *report, struct par *par, struct error *e);
+
+/* The second half alone: Lloyd from the centroids given (opts->seed is not used). Same rules and errors. */
+MUST_USE enum err kmeans_lloyd(struct mat points, const struct kmeans_opts *opts, struct mat centroids,
+                               uint32_t *labels, struct kmeans_report *report, struct par *par, struct error *e);
 
 #endif

@@ -18,4 +18,11 @@ static inline float *mat_row(struct mat m, size_t i)
     return m.at + i * m.d;
 }
 
+/* Rows first .. first + count - 1, fewer where m ends before. */
+static inline struct mat mat_rows(struct mat m, size_t first, size_t count)
+{
+    size_t left = m.n > first ? m.n - first : 0;
+    return (struct mat){.at = m.at + first * m.d, .n = count < left ? count : left, .d = m.d};
+}
+
 #endif
