@@ -19,9 +19,10 @@ struct str {
     size_t      n;  /* bytes */
 };
 
-#define STR(literal)   ((struct str){(literal), sizeof(literal) - 1})
-#define STR_FMT        "%.*s"
-#define STR_ARG(s)     (int)(s).n, (s).at ? (s).at : ""
+#define STR_INIT(literal) {(literal), sizeof(literal) - 1} /* in a static initialiser */
+#define STR(literal)      ((struct str)STR_INIT(literal))
+#define STR_FMT           "%.*s"
+#define STR_ARG(s)        (int)(s).n, (s).at ? (s).at : ""
 
 struct str str_of(const char *z); /* NULL gives the empty view */
 bool       str_eq(struct str a, struct str b);

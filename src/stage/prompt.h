@@ -6,16 +6,23 @@
 #ifndef CLIO_STAGE_PROMPT_H
 #define CLIO_STAGE_PROMPT_H
 
-#include "base/str.h"
+#include "base/hash.h"
 
 struct prompt_var {
     const char *name;
     struct str  value;
 };
 
-/* file: "facets.system.txt". The result is in the arena. Lines starting with "##" at the head of the file are comments and left out. */
-MUST_USE enum err prompt_render(const char *file, const struct prompt_var *vars, size_t n, struct arena *a, struct str *out,
-                                struct error *e);
+/*
+ * Renders prompts/FILE into the arena. folder: where replacements are looked for first, or NULL. Lines starting with "##"
+ * are comments and left out.
+ */
+MUST_USE enum err prompt_render(const char *folder, const char *file, const struct prompt_var *vars, size_t n,
+                                struct arena *a, struct str *out, struct error *e);
+
+/* Adds every prompt's text to a stage's fingerprint: an edited prompt makes the stages that use prompts run again. */
+MUST_USE enum err prompt_hash_all(const char *folder, struct hasher *h, struct error *e);
+
 /* The same on a text at hand; `name` is for messages. Fuzzed. */
 MUST_USE enum err prompt_expand(const char *name, struct str text, const struct prompt_var *vars, size_t n, struct buf *out,
                                 struct error *e);

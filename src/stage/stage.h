@@ -31,6 +31,7 @@ struct stage_context {
     /* Models are opened when first asked for: a run whose answers are all in the ledger needs none. */
     struct model      fast, strong, embed; /* through stage_model only */
     struct model_opts model_opts;
+    const char       *prompts; /* folder with replacements for prompts/, or NULL */
 
     const struct input_file *inputs; /* import only */
     size_t                   inputs_count;
@@ -46,14 +47,20 @@ struct stage_context {
 
 enum role { ROLE_FAST, ROLE_STRONG, ROLE_EMBED };
 
+/* Opens it the first time. Notes its name and identity in the manifest ("model.fast" ...). */
 MUST_USE enum err stage_model(struct stage_context *c, enum role role, struct model **out, struct error *e);
-/* Name and identity without loading weights, for keys and the manifest. */
-void stage_close_models(struct stage_context *c);
+void              stage_close_models(struct stage_context *c);
 
 /* Progress: total first, then as many calls of stage_advance as one likes; reports are rate-limited inside (4 a second). */
 void stage_begin(struct stage_context *c, int64_t total);
 void stage_advance(struct stage_context *c, int64_t by);
-bool stage_stopped(const struct stage_context *c);
+
+/* ERR_INTERRUPTED, with what to do, when the user asked to stop. Long loops call it between two pieces of work. */
+MUST_USE enum err stage_check_stop(const struct stage_context *c, struct error *e);
+
+/* Calls fn for every facet that gets a tree, in the config's order, as one unit of progress each. */
+typedef enum err tree_fn(struct stage_context *c, size_t facet_index, struct error *e);
+MUST_USE enum err stage_each_tree(struct stage_context *c, tree_fn *fn, struct error *e);
 void stage_note(struct stage_context *c, const char *fmt, ...) PRINTF(2, 3);
 
 /* One record could not be done: quarantined with a constant reason. Fails the stage above config->max_failed_share of total. */

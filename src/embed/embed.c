@@ -1,0 +1,86 @@
+#include "embed/embed.h"
+
+#include "store/records.h"
+#include "store/vectors.h"
+
+#include <stdlib.h>
+
+enum { CHUNK = 256 }; /* texts between two looks at the stop flag */
+
+struct texts {
+    struct arena *arena;
+    struct str   *at;
+    int64_t      *recs;
+    size_t        n, cap;
+};
+
+static enum err collect(void *arg, int64_t rec, int seq, struct str text, double number, struct error *e)
+{
+    struct texts *t = arg;
+    (void)number;
+    (void)e;
+    if (seq != 0)
+        return ERR_OK;
+    if (t->n == t->cap) {
+        t->cap = t->cap ? 2 * t->cap : 1024;
+        t->at = mem_grow(t->at, t->cap, sizeof *t->at);
+        t->recs = mem_grow(t->recs, t->cap, sizeof *t->recs);
+    }
+    t->at[t->n] = str_dup(t->arena, text);
+    t->recs[t->n++] = rec;
+    return ERR_OK;
+}
+
+static enum err embed_texts(struct stage_context *c, struct model *m, const struct texts *t, struct mat out, struct error *e)
+{
+    for (size_t from = 0; from < t->n; from += CHUNK) {
+        size_t     n = t->n - from < CHUNK ? t->n - from : CHUNK;
+        struct mat rows = {mat_row(out, from), n, out.d};
+        enum err   result = stage_check_stop(c, e);
+        if (result == ERR_OK)
+            result = m->ops->embed(m->ctx, t->at + from, n, rows, &c->usage, e);
+        if (result != ERR_OK)
+            return result;
+        stage_advance(c, (int64_t)n);
+    }
+    return ERR_OK;
+}
+
+static enum err embed_facet(struct stage_context *c, struct model *m, struct str facet, struct texts *t, struct error *e)
+{
+    size_t     d = m->info.width;
+    struct mat vectors = {mem_new(t->n * d, sizeof(float)), t->n, d};
+    enum err   result = embed_texts(c, m, t, vectors, e);
+    if (result == ERR_OK)
+        result = vectors_write(c->run, facet, vectors, t->recs, e);
+    free(vectors.at);
+    return result;
+}
+
+enum err embed_run(struct stage_context *c, struct error *e)
+{
+    struct model *m;
+    enum err      result = stage_model(c, ROLE_EMBED, &m, e);
+    if (result == ERR_OK && !m->ops->embed)
+        result = error_set(e, ERR_CONFIG, "models.embed: " STR_FMT " cannot embed texts", STR_ARG(c->config->model_embed));
+    int64_t total = 0, kept = 0, imported;
+    if (result == ERR_OK)
+        result = records_count(c->run, &imported, &kept, e);
+    for (size_t f = 0; f < c->config->facets_count; f++)
+        total += c->config->facets[f].cluster ? kept : 0;
+    stage_begin(c, total);
+    for (size_t f = 0; f < c->config->facets_count && result == ERR_OK; f++) {
+        if (!c->config->facets[f].cluster)
+            continue;
+        struct arena a = {0};
+        struct texts t = {.arena = &a};
+        result = facet_each(c->run, c->config->facets[f].name, collect, &t, e);
+        if (result == ERR_OK)
+            result = embed_facet(c, m, c->config->facets[f].name, &t, e);
+        free(t.at);
+        free(t.recs);
+        arena_release(&a);
+    }
+    c->total = c->done; /* conversations without the facet are not embedded */
+    return result;
+}

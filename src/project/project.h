@@ -1,0 +1,12 @@
+/*
+ * project.h: a place on the map for each conversation (Clio paper G.6): UMAP of one facet's vectors. Above
+ * PROJECT_MAX points a seeded sample is drawn, and the manifest says so.
+ */
+#ifndef CLIO_PROJECT_PROJECT_H
+#define CLIO_PROJECT_PROJECT_H
+
+#include "stage/stage.h"
+
+MUST_USE enum err project_run(struct stage_context *c, struct error *e);
+
+#endif
