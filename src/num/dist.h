@@ -13,8 +13,7 @@
 #include <stdbool.h>
 
 float dist_dot(const float *a, const float *b, size_t d);
-float dist_squared(const float *a, const float *b,
-                   size_t d); /* sum of (a - b)^2: no cancellation, exact 0 for equal rows */
+float dist_squared(const float *a, const float *b, size_t d); /* sum of (a - b)^2; exactly 0 for equal rows */
 
 /*
  * All pairs: out [a.n][b.n], row-major; a.d == b.d. Meant for blocks of some 32 x 64 rows, which fit the caches.
