@@ -41,7 +41,7 @@ struct field_value {
 
 /*
  * Reads an answer. Surrounding white space and a ```json fence are forgiven; everything else must be as the schema says:
- * each member exactly once and no other, types, ranges, lengths, valid UTF-8. values[fields_count] is written in full.
+ * each member exactly once and no other (in any order), types, ranges, lengths, valid UTF-8, texts not empty and on one line. values[fields_count] is written in full.
  * Errors: ERR_MODEL with the reason and the member's name, never the text.
  */
 MUST_USE enum err schema_parse(const struct schema *s, struct str answer, struct arena *a, struct field_value *values,
@@ -51,6 +51,7 @@ void schema_gbnf(const struct schema *s, struct buf *out);        /* GBNF for ll
 void schema_json_schema(const struct schema *s, struct buf *out); /* JSON Schema for servers with structured outputs */
 void schema_describe(const struct schema *s, struct buf *out);    /* a JSON skeleton shown in prompts: {"name": "...", ...} */
 void schema_hash_text(const struct schema *s, struct buf *out);   /* canonical bytes: part of an answer's key */
+void schema_add_string(struct buf *out, struct str s);           /* a JSON string, escaped no more than JSON needs: models read it */
 size_t schema_max_tokens(const struct schema *s);                 /* enough for the longest valid answer */
 
 #endif
