@@ -22,6 +22,7 @@ struct node {
 
 /* (facet_index, level, index) -> id, the same in every run of the same shape; and back. */
 int64_t cluster_id(size_t facet_index, int level, size_t index);
+void    cluster_parts(int64_t id, size_t *facet_index, int *level, size_t *index);
 
 MUST_USE enum err clusters_clear(struct run *r, struct str facet, int from_level, struct error *e); /* nodes at and above it; level 0 also members */
 MUST_USE enum err clusters_put(struct run *r, const struct node *n, struct error *e); /* insert or replace */

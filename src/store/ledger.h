@@ -2,7 +2,10 @@
  * ledger.h: every model call's answer, durable before it counts. An answered call is never made again; a changed prompt,
  * schema, model or parameter is another key, so nothing stale is reused.
  * Group commit: answers are put inside a transaction that the ledger ends every `LEDGER_GROUP` answers or LEDGER_MS
- * milliseconds, whichever comes first; ledger_flush ends it now.                       Layer: store, uses base only.
+ * milliseconds after the last commit, whichever comes first; ledger_flush ends it now. It is the same group that
+ * records_put, facet_put and the like write into (store/db.h), so an answer and its derived rows are durable together.
+ * A transaction opened by db_begin is taken over: do not call ledger_put inside one that must stay whole.
+ *                                                                                       Layer: store, uses base only.
  */
 #ifndef CLIO_STORE_LEDGER_H
 #define CLIO_STORE_LEDGER_H

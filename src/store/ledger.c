@@ -1,0 +1,114 @@
+#include "store/ledger.h"
+
+#include <stdlib.h>
+
+/* An answer weighs as much as it takes for LEDGER_GROUP of them to fill a group. */
+enum { ANSWER_WEIGHT = DB_GROUP_WEIGHT / LEDGER_GROUP };
+
+_Static_assert((int)LEDGER_MS == (int)DB_GROUP_MS, "the ledger shares the store's group");
+
+static struct str key_view(const struct hash *key)
+{
+    return (struct str){(const char *)key->at, sizeof key->at};
+}
+
+/* Texts stand one behind the other as LENGTH:BYTES, exact for any bytes and still readable in the sqlite3 shell. */
+static void pack(struct buf *b, const struct str *texts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(b, "%zu:", texts[i].n);
+        buf_add(b, texts[i]);
+    }
+}
+
+/* One text off the front; false when the bytes are not what pack wrote. */
+static bool unpack(struct str *rest, struct str *text)
+{
+    int64_t n;
+    struct str length = str_cut(rest, ':');
+    if (!str_to_i64(length, &n) || n < 0 || (uint64_t)n > rest->n)
+        return false;
+    *text = (struct str){rest->at, (size_t)n};
+    rest->at += n;
+    rest->n -= (size_t)n;
+    return true;
+}
+
+static bool unpack_all(struct str packed, struct arena *a, struct ledger_entry *out)
+{
+    struct str rest = packed, text;
+    size_t n = 0;
+    for (; rest.n; n++)
+        if (!unpack(&rest, &text))
+            return false;
+    struct str *texts = arena_new(a, n, sizeof *texts);
+    rest = str_dup(a, packed);
+    for (size_t i = 0; i < n; i++)
+        unpack(&rest, &texts[i]);
+    out->texts = texts;
+    out->texts_count = n;
+    return true;
+}
+
+enum err ledger_get(struct run *r, struct hash key, struct arena *a, struct ledger_entry *out, bool *found,
+                    struct error *e)
+{
+    sqlite3_stmt *q;
+    *found = false;
+    *out = (struct ledger_entry){0};
+    enum err result =
+        db_query(r->db, e, &q, "SELECT texts, tokens_in, tokens_cached, tokens_out FROM answer WHERE key = ?1", "b",
+                 key_view(&key));
+    if (result == ERR_OK)
+        result = db_step(q, found, e);
+    if (result != ERR_OK || !*found)
+        return result;
+    if (unpack_all(db_text(q, 0), a, out)) {
+        out->tokens_in = (uint64_t)db_int(q, 1);
+        out->tokens_cached = (uint64_t)db_int(q, 2);
+        out->tokens_out = (uint64_t)db_int(q, 3);
+    } else {
+        *found = false;
+        result = error_set(e, ERR_IO, "%s/private/run.db: an answer in the ledger is damaged", r->path);
+    }
+    db_done(q);
+    return result;
+}
+
+enum err ledger_put(struct run *r, const char *stage, struct hash key, const struct ledger_entry *entry,
+                    struct error *e)
+{
+    struct buf texts = {0};
+    pack(&texts, entry->texts, entry->texts_count);
+    db_group_adopt(r->db);
+    enum err result = db_group_begin(r->db, e);
+    if (result == ERR_OK)
+        result = db_run(r->db, e,
+                        "INSERT INTO answer(key, stage, tokens_in, tokens_cached, tokens_out, texts)"
+                        " VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(key) DO UPDATE SET stage=excluded.stage,"
+                        " tokens_in=excluded.tokens_in, tokens_cached=excluded.tokens_cached,"
+                        " tokens_out=excluded.tokens_out, texts=excluded.texts",
+                        "bziiib", key_view(&key), stage, (int64_t)entry->tokens_in, (int64_t)entry->tokens_cached,
+                        (int64_t)entry->tokens_out, buf_str(&texts));
+    buf_release(&texts);
+    return result == ERR_OK ? db_group_end(r->db, ANSWER_WEIGHT, e) : result;
+}
+
+enum err ledger_flush(struct run *r, struct error *e)
+{
+    return db_flush(r->db, e);
+}
+
+enum err ledger_usage(struct run *r, ledger_usage_fn *fn, void *arg, struct error *e)
+{
+    sqlite3_stmt *q;
+    bool row = false;
+    enum err result = db_query(r->db, e, &q,
+                               "SELECT stage, count(*), sum(tokens_in), sum(tokens_cached), sum(tokens_out)"
+                               " FROM answer GROUP BY stage ORDER BY stage",
+                               "");
+    while (result == ERR_OK && (result = db_step(q, &row, e)) == ERR_OK && row)
+        fn(arg, db_text(q, 0), (uint64_t)db_int(q, 1), (uint64_t)db_int(q, 2), (uint64_t)db_int(q, 3),
+           (uint64_t)db_int(q, 4));
+    return result;
+}

@@ -1,0 +1,195 @@
+#include "store/vectors.h"
+
+#include "base/file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { VERSION = 1, ALIGN = 64 };
+
+/*
+ * The file as it stands on disk, little-endian: header, recs int64 [n], zeros up to a multiple of 64 bytes, rows
+ * float32 [n][d]. The checksum covers everything but itself.
+ */
+struct header {
+    char magic[8];
+    uint32_t version, reserved;
+    uint64_t n, d;
+    unsigned char checksum[HASH_BYTES];
+};
+
+static_assert(sizeof(struct header) == ALIGN, "the header is one line of 64 bytes");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "vectors are stored as this machine keeps them");
+
+static const char MAGIC[8] = "CLIOVEC1";
+static const char zeros[ALIGN];
+
+struct layout {
+    size_t recs_bytes, pad_bytes, rows_bytes, total;
+};
+
+/* Sizes from a file are not trusted: false when they do not fit in memory. */
+static bool lay_out(uint64_t n, uint64_t d, struct layout *l)
+{
+    size_t rows;
+    *l = (struct layout){0};
+    if (__builtin_mul_overflow(n, sizeof(int64_t), &l->recs_bytes) || __builtin_mul_overflow(n, d, &rows) ||
+        __builtin_mul_overflow(rows, sizeof(float), &l->rows_bytes))
+        return false;
+    l->pad_bytes = (ALIGN - l->recs_bytes % ALIGN) % ALIGN;
+    return !__builtin_add_overflow(sizeof(struct header) + l->pad_bytes, l->recs_bytes, &l->total) &&
+           !__builtin_add_overflow(l->total, l->rows_bytes, &l->total) && l->total <= PTRDIFF_MAX;
+}
+
+static struct hash checksum(const struct header *h, struct str recs, struct str rows)
+{
+    struct hasher hasher;
+    hash_init(&hasher);
+    hash_add(&hasher, (struct str){h->magic, sizeof h->magic});
+    hash_add_u64(&hasher, h->version);
+    hash_add_u64(&hasher, h->reserved);
+    hash_add_u64(&hasher, h->n);
+    hash_add_u64(&hasher, h->d);
+    hash_add(&hasher, recs);
+    hash_add(&hasher, rows);
+    return hash_end(&hasher);
+}
+
+static const char *vectors_path(struct run *r, struct str name)
+{
+    return str_printf(&r->arena, "%s/private/" STR_FMT ".vec", r->path, STR_ARG(name)).at;
+}
+
+/* ---- writing ---- */
+
+static enum err write_all(int fd, struct str bytes, const char *path, struct error *e)
+{
+    while (bytes.n) {
+        ssize_t n = write(fd, bytes.at, bytes.n);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            error_errno(e, ERR_IO, "cannot write %s", path);
+            return error_hint(e, "check the disk (free space, quota), then run the same command again, it resumes"),
+                   ERR_IO;
+        }
+        bytes.at += n;
+        bytes.n -= (size_t)n;
+    }
+    return ERR_OK;
+}
+
+static enum err write_parts(int fd, const struct str *parts, size_t n, const char *path, struct error *e)
+{
+    enum err result = ERR_OK;
+    for (size_t i = 0; i < n && result == ERR_OK; i++)
+        result = write_all(fd, parts[i], path, e);
+    if (result == ERR_OK && fsync(fd) != 0)
+        result = error_errno(e, ERR_IO, "cannot write %s to the disk", path);
+    return result;
+}
+
+enum err vectors_write(struct run *r, struct str name, struct mat m, const int64_t *recs, struct error *e)
+{
+    struct header h = {.version = VERSION, .n = m.n, .d = m.d};
+    struct layout l;
+    memcpy(h.magic, MAGIC, sizeof h.magic);
+    if (!lay_out(m.n, m.d, &l))
+        return error_set(e, ERR_RANGE, "%zu vectors of %zu numbers are too large for one file", m.n, m.d);
+    struct str recs_view = {(const char *)recs, l.recs_bytes}, rows_view = {(const char *)m.at, l.rows_bytes};
+    struct hash sum = checksum(&h, recs_view, rows_view);
+    memcpy(h.checksum, sum.at, sizeof h.checksum);
+    struct str parts[] = {{(const char *)&h, sizeof h}, recs_view, {zeros, l.pad_bytes}, rows_view};
+    const char *path = vectors_path(r, name), *temp = str_printf(&r->arena, "%s.tmp", path).at;
+    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return error_errno(e, ERR_IO, "cannot create %s", path);
+    enum err result = write_parts(fd, parts, sizeof parts / sizeof *parts, path, e);
+    close(fd);
+    if (result == ERR_OK && rename(temp, path) != 0)
+        result = error_errno(e, ERR_IO, "cannot replace %s", path);
+    if (result != ERR_OK) {
+        unlink(temp);
+        return result;
+    }
+    return file_sync_folder(run_path(r, "private"), e);
+}
+
+/* ---- reading ---- */
+
+static enum err damaged(const char *path, const char *how, struct error *e)
+{
+    error_set(e, ERR_IO, "%s is damaged: %s", path, how);
+    return error_hint(e, "delete the file and run again: the stage embed writes it anew"), ERR_IO;
+}
+
+static enum err check(const char *path, struct str bytes, struct header *h, struct layout *l, struct error *e)
+{
+    if (bytes.n < sizeof *h)
+        return damaged(path, "it is shorter than its header", e);
+    memcpy(h, bytes.at, sizeof *h);
+    if (memcmp(h->magic, MAGIC, sizeof MAGIC) != 0)
+        return damaged(path, "it does not start as a file of vectors does", e);
+    if (h->version != VERSION)
+        return damaged(path, "its version is unknown to this program", e);
+    if (!lay_out(h->n, h->d, l) || l->total != bytes.n)
+        return damaged(path, bytes.n < l->total ? "it is cut short" : "its size does not fit its header", e);
+    struct str recs = {bytes.at + sizeof *h, l->recs_bytes};
+    struct str rows = {recs.at + l->recs_bytes + l->pad_bytes, l->rows_bytes};
+    struct hash sum = checksum(h, recs, rows);
+    if (memcmp(sum.at, h->checksum, sizeof h->checksum) != 0)
+        return damaged(path, "its checksum does not fit its content", e);
+    return ERR_OK;
+}
+
+static bool ascending(const int64_t *recs, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (recs[i] <= recs[i - 1])
+            return false;
+    return true;
+}
+
+enum err vectors_open(struct run *r, struct str name, struct vectors *out, struct error *e)
+{
+    *out = (struct vectors){0};
+    const char *path = vectors_path(r, name);
+    if (!file_exists(path)) {
+        error_set(e, ERR_IO, "%s is missing", path);
+        return error_hint(e, "run again: the stage embed writes it"), ERR_IO;
+    }
+    struct file_map m;
+    struct header h;
+    struct layout l;
+    enum err result = file_map_open(&m, path, e);
+    if (result != ERR_OK)
+        return result;
+    result = check(path, m.bytes, &h, &l, e);
+    if (result == ERR_OK) {
+        const char *recs = m.bytes.at + sizeof h;
+        out->recs = (const int64_t *)(const void *)recs;
+        out->at = (struct mat){.at = (float *)(uintptr_t)(recs + l.recs_bytes + l.pad_bytes), .n = h.n, .d = h.d};
+        if (!ascending(out->recs, out->at.n))
+            result = damaged(path, "its records are out of order", e);
+    }
+    if (result != ERR_OK) {
+        file_map_close(&m);
+        *out = (struct vectors){0};
+        return result;
+    }
+    out->map = (void *)(uintptr_t)m.bytes.at;
+    out->map_bytes = m.bytes.n;
+    return ERR_OK;
+}
+
+void vectors_close(struct vectors *v)
+{
+    struct file_map m = {.bytes = {v->map, v->map_bytes}};
+    file_map_close(&m);
+    *v = (struct vectors){0};
+}
