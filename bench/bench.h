@@ -1,0 +1,23 @@
+/*
+ * bench.h: what the benchmarks share. To add one: write it in its own file, declare it here, add its row in main.c.
+ * Each prints one JSON line on standard output, so that results can be collected and compared.
+ */
+#ifndef CLIO_BENCH_H
+#define CLIO_BENCH_H
+
+#include "base/str.h"
+
+/* Gets the arguments behind the benchmark's name. */
+typedef enum err bench_fn(int argc, char **argv, struct error *e);
+
+bench_fn bench_encode;
+
+/* The value of "--name value", or otherwise. */
+const char *bench_option(int argc, char **argv, const char *name, const char *otherwise);
+/* The same as a number, 0 .. max. */
+MUST_USE enum err bench_number(int argc, char **argv, const char *name, size_t max, size_t *value, struct error *e);
+
+double bench_peak_mb(void);          /* most memory this process has had */
+void bench_cpu(char *out, size_t n); /* the processor's name, fit for JSON */
+
+#endif

@@ -1,0 +1,82 @@
+#include "bench.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static const struct benchmark {
+    const char *name, *summary;
+    bench_fn *run;
+} benchmarks[] = {
+    {"encode",
+     "sentence vectors: --model minilm|mpnet [--texts FILE] [--limit N] [--max-tokens N] [--threads N] "
+     "[--save FILE.npy]; without --texts made-up ones of --synthetic N tokens",
+     bench_encode},
+};
+
+enum { BENCHMARKS = sizeof benchmarks / sizeof benchmarks[0] };
+
+const char *bench_option(int argc, char **argv, const char *name, const char *otherwise)
+{
+    for (int i = 0; i + 1 < argc; i++)
+        if (strcmp(argv[i], name) == 0)
+            return argv[i + 1];
+    return otherwise;
+}
+
+enum err bench_number(int argc, char **argv, const char *name, size_t max, size_t *value, struct error *e)
+{
+    const char *text = bench_option(argc, argv, name, NULL);
+    int64_t v;
+    if (!text)
+        return ERR_OK;
+    if (!str_to_i64(str_of(text), &v) || v < 0 || (uint64_t)v > max)
+        return error_set(e, ERR_USAGE, "%s wants a number from 0 to %zu", name, max);
+    *value = (size_t)v;
+    return ERR_OK;
+}
+
+double bench_peak_mb(void)
+{
+    struct rusage use = {0};
+    getrusage(RUSAGE_SELF, &use);
+    return (double)use.ru_maxrss / 1024.0;
+}
+
+void bench_cpu(char *out, size_t n)
+{
+    char line[256];
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    snprintf(out, n, "unknown");
+    while (f && fgets(line, sizeof line, f)) {
+        char *name = strchr(line, ':');
+        if (strncmp(line, "model name", 10) != 0 || !name)
+            continue;
+        struct str s = str_trim(str_of(name + 1));
+        size_t used = 0;
+        for (size_t i = 0; i < s.n && used + 1 < n; i++)
+            if (s.at[i] >= ' ' && s.at[i] != '"' && s.at[i] != '\\')
+                out[used++] = s.at[i];
+        out[used] = '\0';
+        break;
+    }
+    if (f)
+        fclose(f);
+}
+
+int main(int argc, char **argv)
+{
+    struct error e = {0};
+    for (size_t i = 0; argc > 1 && i < BENCHMARKS; i++) {
+        if (strcmp(argv[1], benchmarks[i].name) != 0)
+            continue;
+        enum err err = benchmarks[i].run(argc - 2, argv + 2, &e);
+        if (err != ERR_OK)
+            fprintf(stderr, "clio-bench: %s\n%s%s%s", e.text, e.hint[0] ? "hint: " : "", e.hint, e.hint[0] ? "\n" : "");
+        return error_exit_status(err);
+    }
+    fprintf(stderr, "usage: clio-bench NAME [options]\n");
+    for (size_t i = 0; i < BENCHMARKS; i++)
+        fprintf(stderr, "  %-10s %s\n", benchmarks[i].name, benchmarks[i].summary);
+    return error_exit_status(ERR_USAGE);
+}

@@ -1,0 +1,53 @@
+/*
+ * encoder_weights.h: what encoder.c (running) and encoder_weights.c (reading the model's files) share.   Layer: num.
+ *
+ * Letters for shapes: d width, h heads, f inner width of the feed-forward part, t tokens of a text.
+ */
+#ifndef CLIO_NUM_ENCODER_WEIGHTS_H
+#define CLIO_NUM_ENCODER_WEIGHTS_H
+
+#include "num/encoder.h"
+#include "num/kernels.h"
+#include "num/wordpiece.h"
+
+/* y [n] = bias [n] + W x; W packed in panels (num/kernels.h). */
+struct encoder_dense {
+    float *w, *bias;
+};
+
+struct encoder_norm {
+    float *weight, *bias; /* [d] */
+};
+
+struct encoder_layer {
+    struct encoder_dense qkv; /* [3d]: query, key and value in one product */
+    struct encoder_dense out; /* [d] */
+    struct encoder_norm norm_out;
+    struct encoder_dense up;   /* [f] */
+    struct encoder_dense down; /* [d] */
+    struct encoder_norm norm_down;
+};
+
+struct encoder {
+    struct wordpiece *words;
+    const struct kernels *kernels;
+    size_t d, h, f, layers, tokens_max, vocab;
+    float eps;
+    const char *word_rows; /* [vocab][d] float32, unaligned, in the weights' file */
+    float *positions;      /* [tokens_max][d], BERT's token type 0 added */
+    struct encoder_norm norm_in;
+    /* Added to the attention's scores: of a query at i and a key at j, row head, column tokens_max - 1 + j - i.
+     * MPNet's relative bias; for BERT one row of zeros (near_stride 0). Padded: rows are read past their end. */
+    float *near;
+    size_t near_stride;
+    struct encoder_layer *layer;
+    struct arena memory;
+};
+
+/* n floats on a cache line. */
+float *encoder__floats(struct arena *a, size_t n);
+
+/* Fills everything but words and kernels. Errors: ERR_MODEL. */
+MUST_USE enum err encoder__load(struct encoder *enc, const struct encoder_files *files, struct error *e);
+
+#endif

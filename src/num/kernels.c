@@ -1,0 +1,68 @@
+#include "num/kernels.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+enum {
+    TILE_ROWS = 6, /* twelve sums, two columns and a broadcast fit the sixteen registers of AVX2 */
+    BLOCK_K = 384  /* a panel's block of k is 48 KB: it stays close while all rows pass over it */
+};
+
+struct tile {
+    const float *a, *b, *init;
+    float *c;
+    size_t lda, ldi, ldc, k;
+};
+
+#define ONE_ROW(X)  X(0)
+#define SIX_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5)
+
+#if defined(__x86_64__)
+#define KERNEL(x) avx512_##x
+#define TARGET    __attribute__((target("avx512f,avx512vl,avx512dq")))
+#define WIDTH     16
+#define SET_NAME  "avx512"
+#include "num/kernels.inc"
+
+#define KERNEL(x) avx2_##x
+#define TARGET    __attribute__((target("avx2")))
+#define WIDTH     8
+#define SET_NAME  "avx2"
+#include "num/kernels.inc"
+#endif
+
+/* SSE2 on x86-64, NEON on arm64. */
+#define KERNEL(x) plain_##x
+#define TARGET
+#define WIDTH    4
+#define SET_NAME "plain"
+#include "num/kernels.inc"
+
+const struct kernels *kernels_at(size_t i)
+{
+    const struct kernels *sets[4];
+    size_t n = 0;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+        sets[n++] = &avx512_set;
+    if (__builtin_cpu_supports("avx2"))
+        sets[n++] = &avx2_set;
+#endif
+    sets[n++] = &plain_set;
+    return i < n ? sets[i] : NULL;
+}
+
+const struct kernels *kernels_best(void)
+{
+    return kernels_at(0);
+}
+
+void kernels_pack_rows(const float *w, size_t ld, size_t n, size_t k, float *out)
+{
+    for (size_t panel = 0; panel < n; panel += KERNELS_PANEL)
+        for (size_t i = 0; i < k; i++)
+            for (size_t j = 0; j < KERNELS_PANEL; j++)
+                *out++ = panel + j < n ? w[(panel + j) * ld + i] : 0.0f;
+}

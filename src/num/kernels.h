@@ -1,0 +1,48 @@
+/*
+ * kernels.h: the arithmetic of the encoder, once for every instruction set, with the same bits on all of them.
+ *
+ * What makes the bits equal: every output of a product is one sum over k in ascending order; sums over a row use
+ * sixteen lanes whatever the width of a register; exp and erf are our own polynomials; multiply and add stay two
+ * roundings. So kernels_best() is a choice of speed only, and a test compares all that the machine can run. Layer: num.
+ */
+#ifndef CLIO_NUM_KERNELS_H
+#define CLIO_NUM_KERNELS_H
+
+#include <stddef.h>
+
+enum {
+    KERNELS_LANES = 16, /* rows given to softmax and layer_norm are a multiple of it */
+    KERNELS_PANEL = 32  /* columns of a packed panel; n of a product is a multiple of it */
+};
+
+/* c [m][n] = bias [n] + a [m][k] * b, where b is packed as panels [n / 32][k][32]. Rows of a and c lie lda and ldc
+ * apart. */
+struct gemm {
+    size_t m, n, k;
+    const float *a;
+    size_t lda;
+    const float *b;
+    const float *bias; /* NULL: zeros */
+    float *c;
+    size_t ldc;
+};
+
+struct kernels {
+    const char *name;
+    void (*gemm)(const struct gemm *g);
+    void (*gelu)(float *x, size_t n); /* in place, the exact form with erf (to 4e-7); n a multiple of 16 */
+    /* In place: x = softmax(x * scale + bias). */
+    void (*softmax)(float *x, const float *bias, size_t n, float scale);
+    /* In place: x = norm(x + add) * weight + bias; add may be NULL. */
+    void (*layer_norm)(float *x, const float *add, const float *weight, const float *bias, size_t d, float eps);
+};
+
+/* The fastest set this processor runs; the i-th of those it runs, or NULL behind the last. */
+const struct kernels *kernels_best(void);
+const struct kernels *kernels_at(size_t i);
+
+/* Packs w [n][k] (PyTorch's layout, rows ld floats apart) into panels for gemm; n is rounded up to a panel with zeros.
+ */
+void kernels_pack_rows(const float *w, size_t ld, size_t n, size_t k, float *out);
+
+#endif
