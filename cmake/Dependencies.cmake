@@ -21,7 +21,7 @@ clio_require(CURL "libcurl>=7.88")
 clio_require(SQLITE "sqlite3>=3.40")
 clio_require(MICROHTTPD "libmicrohttpd>=0.9.75")
 clio_require(SODIUM "libsodium>=1.0.18")
-clio_require(UTF8PROC "libutf8proc>=2.8")
+clio_require(UTF8PROC "libutf8proc>=2.6")
 
 # yyjson: the system's where there is one, else the pinned pair of files in the cache.
 pkg_check_modules(YYJSON QUIET IMPORTED_TARGET GLOBAL "yyjson>=0.10")

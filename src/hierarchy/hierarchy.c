@@ -1,0 +1,202 @@
+#include "hierarchy/hierarchy.h"
+
+#include "hierarchy/plan.h"
+#include "hierarchy/tier.h"
+#include "stage/naming.h"
+
+/* A level being made: parents proposed, and who was given to whom. */
+struct renaming {
+    struct growth     *g;
+    const struct tier *below;
+    const uint32_t    *parent; /* [below->n] */
+    struct tier       *above;
+    uint32_t          *from;   /* [above->n] which proposal each kept parent was */
+    const struct proposals *p;
+};
+
+/* Step 1: what is below, with vectors. Only clusters that have a name take part. */
+static enum err load_leaves(struct growth *g, struct tier *out, struct error *e)
+{
+    struct node *all;
+    size_t       n;
+    enum err     result = clusters_load(g->c->run, g->facet->name, 0, g->arena, &all, &n, e);
+    *out = (struct tier){.nodes = all};
+    for (size_t i = 0; result == ERR_OK && i < n; i++)
+        if (all[i].large_enough && all[i].name.n)
+            out->nodes[out->n++] = all[i];
+    return result;
+}
+
+static enum err embed_tier(struct growth *g, struct tier *t, struct error *e)
+{
+    struct str *texts = arena_new(g->arena, t->n, sizeof *texts);
+    for (size_t i = 0; i < t->n; i++)
+        texts[i] = tier_text(&t->nodes[i], g->arena);
+    return tier_embed(g, texts, t->n, &t->vectors, e);
+}
+
+/* Parents nobody was given to are dropped; the others keep the order of the proposals. */
+static void keep_parents(struct renaming *r, int level)
+{
+    size_t *children = arena_zero(r->g->arena, r->p->n, sizeof *children);
+    for (size_t i = 0; i < r->below->n; i++)
+        children[r->parent[i]]++;
+    r->above->nodes = arena_zero(r->g->arena, r->p->n, sizeof *r->above->nodes);
+    r->from = arena_new(r->g->arena, r->p->n, sizeof *r->from);
+    for (size_t j = 0; j < r->p->n; j++) {
+        if (children[j] == 0)
+            continue;
+        struct node *node = &r->above->nodes[r->above->n];
+        *node = (struct node){.id = cluster_id(r->g->facet_index, level, r->above->n),
+                              .facet = r->g->facet->name,
+                              .level = level,
+                              .parent = -1,
+                              .large_enough = true};
+        for (size_t i = 0; i < r->below->n; i++)
+            if (r->parent[i] == j)
+                node->conversations += r->below->nodes[i].conversations;
+        r->from[r->above->n++] = (uint32_t)j;
+    }
+}
+
+static const struct node *only_child(const struct renaming *r, size_t above)
+{
+    const struct node *only = NULL;
+    for (size_t i = 0; i < r->below->n; i++) {
+        if (r->parent[i] != r->from[above])
+            continue;
+        if (only)
+            return NULL;
+        only = &r->below->nodes[i];
+    }
+    return only;
+}
+
+/* Step 6: asked again from the children a parent actually got; its siblings' proposed names are the contrast. */
+static enum err build(void *arg, size_t i, struct arena *a, struct request *out, struct error *e)
+{
+    struct renaming *r = arg;
+    if (only_child(r, i))
+        return ERR_OK;
+    struct str *members = arena_new(a, r->below->n, sizeof *members), *others = arena_new(a, r->above->n, sizeof *others);
+    struct naming_question q = {.facet = r->g->facet, .members = members, .contrast = others, .of_clusters = true};
+    for (size_t k = 0; k < r->below->n; k++)
+        if (r->parent[k] == r->from[i])
+            members[q.members_count++] = r->below->nodes[k].name;
+    for (size_t k = 0; k < r->above->n; k++)
+        if (k != i)
+            others[q.contrast_count++] = r->p->names[r->from[k]];
+    return naming_request(r->g->c, &q, a, out, e);
+}
+
+static bool accept(void *arg, size_t i, const struct asked *answer, const char **reason)
+{
+    (void)arg;
+    (void)i;
+    return naming_accept(answer, reason);
+}
+
+static enum err take(void *arg, size_t i, const struct asked *answer, struct error *e)
+{
+    struct renaming *r = arg;
+    struct node     *node = &r->above->nodes[i];
+    if (!answer->ok)
+        return stage_quarantine(r->g->c, -1, answer->reason, e); /* stays without a name and is never shown */
+    struct naming named = naming_read(answer, r->g->arena);
+    node->name = named.name;
+    node->description = named.description;
+    node->short_name = named.short_name;
+    return ERR_OK;
+}
+
+static enum err rename_parents(struct renaming *r, struct error *e)
+{
+    for (size_t j = 0; j < r->above->n; j++) {
+        const struct node *only = only_child(r, j);
+        struct node       *node = &r->above->nodes[j];
+        if (!only)
+            continue;
+        node->name = only->name; /* a level cannot say more about one cluster than its own name does */
+        node->description = only->description;
+        node->short_name = only->short_name;
+    }
+    struct ask_job job = {.role = ROLE_STRONG,
+                          .count = r->above->n,
+                          .temperature = NAMING_TEMPERATURE,
+                          .build = build,
+                          .take = take,
+                          .accept = accept,
+                          .arg = r};
+    r->g->c->total += (int64_t)r->above->n;
+    return ask_each(r->g->c, &job, e);
+}
+
+static enum err store_level(const struct renaming *r, struct error *e)
+{
+    struct run *run = r->g->c->run;
+    enum err    result = db_begin(run->db, e);
+    for (size_t j = 0; j < r->above->n && result == ERR_OK; j++) {
+        result = clusters_put(run, &r->above->nodes[j], e);
+        for (size_t i = 0; i < r->below->n && result == ERR_OK; i++)
+            if (r->parent[i] == r->from[j])
+                result = clusters_set_parent(run, r->below->nodes[i].id, r->above->nodes[j].id, e);
+    }
+    if (result == ERR_OK)
+        return db_commit(run->db, e);
+    db_rollback(run->db);
+    return result;
+}
+
+static enum err grow_level(struct growth *g, const struct tier *below, int level, size_t target, struct tier *above, struct error *e)
+{
+    struct proposals p;
+    uint32_t        *parent = arena_zero(g->arena, below->n, sizeof *parent);
+    *above = (struct tier){0};
+    enum err result = propose_parents(g, below, target, &p, e);
+    if (result == ERR_OK)
+        result = merge_proposals(g, &p, target, e);
+    if (result == ERR_OK)
+        result = assign_parents(g, below, &p, parent, e);
+    struct renaming r = {.g = g, .below = below, .parent = parent, .above = above, .p = &p};
+    if (result != ERR_OK)
+        return result;
+    keep_parents(&r, level);
+    result = rename_parents(&r, e);
+    if (result == ERR_OK)
+        result = store_level(&r, e);
+    return result == ERR_OK ? embed_tier(g, above, e) : result;
+}
+
+static enum err grow_facet(struct growth *g, struct error *e)
+{
+    size_t      sizes[HIERARCHY_LEVELS_MAX];
+    struct tier below, above;
+    enum err    result = clusters_clear(g->c->run, g->facet->name, 1, e);
+    if (result == ERR_OK)
+        result = load_leaves(g, &below, e);
+    if (result != ERR_OK || below.n == 0)
+        return result;
+    size_t levels = hierarchy_plan(below.n, g->c->config->levels, g->c->config->top, sizes);
+    if (levels > 1)
+        result = embed_tier(g, &below, e);
+    for (size_t l = 1; l < levels && result == ERR_OK; l++) {
+        result = grow_level(g, &below, (int)l, sizes[l], &above, e);
+        below = above;
+    }
+    return result;
+}
+
+enum err hierarchy_run(struct stage_context *c, struct error *e)
+{
+    enum err result = ERR_OK;
+    stage_begin(c, 0);
+    for (size_t f = 0; f < c->config->facets_count && result == ERR_OK; f++) {
+        if (!c->config->facets[f].cluster)
+            continue;
+        struct arena  a = {0};
+        struct growth g = {.c = c, .facet_index = f, .facet = &c->config->facets[f], .arena = &a};
+        result = grow_facet(&g, e);
+        arena_release(&a);
+    }
+    return result == ERR_OK ? stage_check_failures(c, e) : result;
+}

@@ -1,0 +1,108 @@
+#include "stage/naming.h"
+
+#include "base/text.h"
+#include "stage/prompt.h"
+#include "stage/scrub.h"
+
+enum { F_DESCRIPTION, F_NAME, F_SHORT, FIELDS };
+enum { PROMPT_TOKENS = 900 }; /* instructions and answer */
+
+static const struct field fields[FIELDS] = {
+    [F_DESCRIPTION] = {.name = "description", .kind = FIELD_TEXT, .max_chars = DESCRIPTION_CHARS_MAX},
+    [F_NAME] = {.name = "name", .kind = FIELD_TEXT, .max_chars = NAME_CHARS_MAX},
+    [F_SHORT] = {.name = "short_name", .kind = FIELD_TEXT, .max_chars = SHORT_NAME_CHARS_MAX},
+};
+static const struct schema naming_schema = {fields, FIELDS};
+
+/* As many lines as fit into `tokens`; a list of 50 long summaries must not push the question out of the window. */
+static void add_lines(struct buf *out, const struct str *lines, size_t n, size_t tokens)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t cost = text_tokens(lines[i]) + 2;
+        if (cost > tokens)
+            break;
+        tokens -= cost;
+        buf_addz(out, "- ");
+        text_add_line(out, lines[i]);
+        buf_add_char(out, '\n');
+    }
+}
+
+enum err naming_request(struct stage_context *c, const struct naming_question *q, struct arena *a, struct request *out,
+                        struct error *e)
+{
+    struct model *m;
+    enum err      result = stage_model(c, ROLE_STRONG, &m, e);
+    if (result != ERR_OK)
+        return result;
+    size_t     window = m->info.context_tokens > 2 * PROMPT_TOKENS ? m->info.context_tokens - PROMPT_TOKENS : PROMPT_TOKENS;
+    struct buf members = {0}, contrast = {0};
+    add_lines(&members, q->members, q->members_count, window * 2 / 3);
+    add_lines(&contrast, q->contrast, q->contrast_count, window / 3);
+    struct prompt_var vars[] = {
+        {"members", str_trim(buf_str(&members))},
+        {"contrast", str_trim(buf_str(&contrast))},
+        {"form", q->facet->name_form},
+        {"facet", q->facet->name},
+    };
+    enum { VARS = sizeof vars / sizeof *vars };
+    struct ask *ask = arena_zero(a, 1, sizeof *ask);
+    result = prompt_render(c->prompts, q->of_clusters ? "parent.system.txt" : "name.system.txt", vars, VARS, a, &out->system, e);
+    if (result == ERR_OK)
+        result = prompt_render(c->prompts, q->of_clusters ? "parent.user.txt" : "name.user.txt", vars, VARS, a, &ask->user, e);
+    ask->answer = &naming_schema;
+    out->asks = ask;
+    out->asks_count = 1;
+    buf_release(&members);
+    buf_release(&contrast);
+    return result;
+}
+
+static size_t count_words(struct str s)
+{
+    size_t words = 0;
+    while (s.n)
+        words += str_cut(&s, ' ').n > 0;
+    return words;
+}
+
+bool naming_accept(const struct asked *answer, const char **reason)
+{
+    const struct field_value *v = answer->values[0];
+    for (size_t f = 0; f < FIELDS; f++) {
+        if (str_trim(v[f].text).n == 0) {
+            *reason = "a name or description is empty";
+            return false;
+        }
+        if (scrub_find(v[f].text)) {
+            *reason = "a name or description holds private details";
+            return false;
+        }
+    }
+    if (count_words(v[F_NAME].text) > NAME_WORDS_MAX) {
+        *reason = "the name is longer than ten words";
+        return false;
+    }
+    return true;
+}
+
+static struct str line_of(struct str s, size_t max_chars, struct arena *a)
+{
+    struct buf b = {0};
+    text_add_line(&b, s);
+    struct str line = str_dup(a, text_prefix(buf_str(&b), max_chars));
+    while (line.n && (line.at[line.n - 1] == '.' || line.at[line.n - 1] == ' ') && max_chars != DESCRIPTION_CHARS_MAX)
+        line.n--;
+    buf_release(&b);
+    return line;
+}
+
+struct naming naming_read(const struct asked *answer, struct arena *a)
+{
+    const struct field_value *v = answer->values[0];
+    return (struct naming){
+        .name = line_of(v[F_NAME].text, NAME_CHARS_MAX, a),
+        .description = line_of(v[F_DESCRIPTION].text, DESCRIPTION_CHARS_MAX, a),
+        .short_name = line_of(v[F_SHORT].text, SHORT_NAME_CHARS_MAX, a),
+    };
+}

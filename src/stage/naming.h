@@ -1,0 +1,38 @@
+/*
+ * naming.h: one question, asked for base clusters and for their parents: what do these members have in common that the
+ * contrast has not? (Clio paper G.5, G.7.) Description first, because a name written after it is better.    Layer: stage.
+ */
+#ifndef CLIO_STAGE_NAMING_H
+#define CLIO_STAGE_NAMING_H
+
+#include "stage/ask.h"
+
+struct naming_question {
+    const struct str *members; /* one line each; shown in this order as far as the window allows */
+    size_t            members_count;
+    const struct str *contrast; /* near, but not in it; may be empty */
+    size_t            contrast_count;
+    const struct facet_def *facet; /* whose name_form and question are shown */
+    bool              of_clusters; /* members are clusters' names, not conversations' summaries */
+};
+
+struct naming {
+    struct str name;        /* at most ten words */
+    struct str description; /* two sentences */
+    struct str short_name;  /* at most 32 characters, for the map */
+};
+
+#define NAMING_TEMPERATURE 0.5 /* the paper: 1, for a large model; a small one wanders at that */
+enum { NAME_WORDS_MAX = 10, NAME_CHARS_MAX = 90, SHORT_NAME_CHARS_MAX = 32, DESCRIPTION_CHARS_MAX = 400 };
+
+/* Fills *out (system and one ask) for ask_each; everything in the arena. */
+MUST_USE enum err naming_request(struct stage_context *c, const struct naming_question *q, struct arena *a,
+                                 struct request *out, struct error *e);
+
+/* Whether a parsed answer may be kept: lengths, and no private detail (layer 3). */
+bool naming_accept(const struct asked *answer, const char **reason);
+
+/* One-line, cleaned copies of an accepted answer. */
+struct naming naming_read(const struct asked *answer, struct arena *a);
+
+#endif
