@@ -1,0 +1,115 @@
+#include "base/file.h"
+#include "cmd/interrupt.h"
+#include "cmd/job.h"
+#include "pipeline/pipeline.h"
+#include "serve/server.h"
+
+static const char DEMO_SAMPLE[] = "120"; /* about 20 minutes on two cores with the models on this computer */
+
+/* clang-format off */
+static const struct option_row options[] = {
+    {"no-serve", 0, OPTION_FLAG, NULL, "end when the run is done, instead of keeping the page up"},
+    {"limit", 'n', OPTION_COUNT, "N", "take N conversations, drawn by the seed (120)"},
+    {"port", 'p', OPTION_COUNT, "N", "port of the page; by itself 7411, or the next free one"},
+    {"run", 'r', OPTION_TEXT, "RUN", "the run's folder (clio-demo)"},
+    {"data", 0, OPTION_TEXT, "FILE", "other conversations than ShareGPT's; they count as public"},
+    JOB_OPTION_CONFIG,
+    {"model", 'm', OPTION_TEXT, "SPEC", "the model that reads and names"},
+    {"embed", 0, OPTION_TEXT, "SPEC", "the embedding model"},
+    {"seed", 0, OPTION_COUNT, "N", "of everything random"},
+    {"threads", 't', OPTION_COUNT, "N", "processors to use"},
+    {"prompts", 0, OPTION_TEXT, "FOLDER", "take prompts from here where it holds a file of the same name"},
+    {"fresh", 0, OPTION_FLAG, NULL, "remove the run and start again"},
+    {"progress", 0, OPTION_TEXT, "HOW", "bar, line, json or none"},
+    {"quiet", 'q', OPTION_FLAG, NULL, "no progress and no report"},
+    {0},
+};
+/* clang-format on */
+
+static enum err find_data(const struct args *args, struct arena *a, const char **out, struct error *e)
+{
+    *out = args_text(args, "data", NULL);
+    if (*out)
+        return ERR_OK;
+    *out = file_cache_path(a, "data", "sharegpt.json", NULL);
+    if (file_exists(*out))
+        return ERR_OK;
+    error_set(e, ERR_INPUT, "the demo's conversations are missing: %s", *out);
+    error_hint(e, "tools/deps --for demo fetches them, or clio demo --data FILE takes others");
+    return ERR_INPUT;
+}
+
+static enum err open_job(struct job *j, const struct args *args, const char *path, const char *data, struct error *e)
+{
+    struct job_preset presets[3] = {{"public_data", "true"}, {"account_per_conversation", "true"}};
+    const char *limit = args_text(args, "limit", NULL);
+    size_t n = 2;
+    /* Run again without --limit, a demo goes on with the sample it has. */
+    if (limit || args_flag(args, "fresh") || !job_run_exists(path))
+        presets[n++] = (struct job_preset){"sample", limit ? limit : DEMO_SAMPLE};
+    return job_open(j, &(struct job_request){args, path, &data, 1, presets, n}, e);
+}
+
+static enum err open_page(const struct args *args, const char *path, struct server **out, struct error *e)
+{
+    uint64_t port;
+    *out = NULL;
+    enum err result = args_count(args, "port", 0, &port, e);
+    if (result == ERR_OK && port > UINT16_MAX)
+        result = error_set(e, ERR_USAGE, "--port is a number up to %d", UINT16_MAX);
+    if (result == ERR_OK)
+        result = server_start(path, &(struct server_opts){.port = (uint16_t)port}, out, e);
+    if (result == ERR_OK)
+        fprintf(stderr, "page: %s (open it now; it shows the stages, then the tree)\n", server_url(*out));
+    return result;
+}
+
+static enum err run_stages(struct job *j, const struct args *args, const char *path, struct error *e)
+{
+    enum err result = pipeline_run(&j->context, NULL, e);
+    result = job_finish(j, args, result, e);
+    /* A cut-off file and a small model lose some conversations; the report says so, and a demo is still a success. */
+    if (result != ERR_OK && result != ERR_PARTIAL)
+        return result;
+    fflush(stderr);
+    return command_tree.run(&(struct args){.command = &command_tree, .rest = &path, .rest_count = 1}, e);
+}
+
+static enum err run(const struct args *args, struct error *e)
+{
+    struct job j = {.run.lock_fd = -1};
+    struct arena a = {0};
+    struct server *page = NULL;
+    const char *path = args_text(args, "run", "clio-demo"), *data;
+    enum err result = args_rest(args, 0, 0, "", e);
+    if (result == ERR_OK)
+        result = find_data(args, &a, &data, e);
+    if (result == ERR_OK)
+        result = open_job(&j, args, path, data, e);
+    if (result == ERR_OK)
+        result = open_page(args, path, &page, e);
+    if (result == ERR_OK)
+        result = run_stages(&j, args, path, e);
+    if (result == ERR_OK && !args_flag(args, "no-serve")) {
+        fflush(stdout);
+        fprintf(stderr, "page: %s stays up until Ctrl-C\n", server_url(page));
+        interrupt_wait();
+    }
+    server_stop(page);
+    job_close(&j);
+    arena_release(&a);
+    return result;
+}
+
+const struct command command_demo = {
+    .name = "demo",
+    .summary = "Show it all on real conversations, with models on this computer",
+    .usage = "[options]",
+    .examples = "clio demo\nclio demo --limit 200 --run bigger\nclio demo --no-serve",
+    .details = "Takes public ShareGPT conversations through every stage, shows progress and result on a page on this "
+               "computer, "
+               "and prints the tree. Nothing leaves the computer. Run again, it goes on where it was stopped, or shows "
+               "what is there.\nNext: clio tree clio-demo, clio run FILE --run RUN for conversations of one's own.",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,265 @@
+#include "cmd/job.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "cmd/interrupt.h"
+#include "cmd/report.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CONFIG_BYTES_MAX = 1024 * 1024 };
+
+/* Options that change one key of the configuration. --model sets two: the one model then does everything. */
+static const struct {
+    const char *option, *key;
+} overrides[] = {
+    {"public", "public_data"},
+    {"account-per-conversation", "account_per_conversation"},
+    {"filter", "filter"},
+    {"sample", "sample"},
+    {"k", "k"},
+    {"seed", "seed"},
+    {"threads", "threads"},
+    {"model", "models.fast"},
+    {"model", "models.strong"},
+    {"embed", "models.embed"},
+};
+
+static enum err apply_overrides(struct job *j, const struct args *args, struct error *e)
+{
+    for (size_t i = 0; i < sizeof overrides / sizeof *overrides; i++) {
+        const char *text = args_given(args, overrides[i].option);
+        if (!text)
+            continue;
+        char label[64];
+        snprintf(label, sizeof label, "--%s", overrides[i].option);
+        struct str value =
+            *text || strcmp(overrides[i].option, "filter") == 0 ? str_of(text) : STR("true"); /* a flag */
+        enum err result = config_set(&j->config, overrides[i].key, value, label, e);
+        if (result != ERR_OK)
+            return result;
+    }
+    return ERR_OK;
+}
+
+/* "dir/clio.json" -> "dir"; "clio.json" -> "". Absolute, so that the run can go on from elsewhere. */
+static const char *folder_of(struct arena *a, const char *file)
+{
+    char here[4096];
+    const char *slash = strrchr(file, '/');
+    struct str folder = slash ? (struct str){file, slash == file ? 1 : (size_t)(slash - file)} : (struct str){0};
+    if (file[0] == '/' || !getcwd(here, sizeof here))
+        return str_dupz(a, folder);
+    if (folder.n == 0)
+        return str_dupz(a, str_of(here));
+    return str_printf(a, "%s/" STR_FMT, here, STR_ARG(folder)).at;
+}
+
+static enum err read_config_file(struct job *j, const char *file, struct error *e)
+{
+    struct buf text = {0};
+    enum err result = file_read(file, CONFIG_BYTES_MAX, &text, e);
+    if (result != ERR_OK) {
+        error_hint(e, "clio init %s writes a commented one", file);
+        e->code = ERR_CONFIG;
+        buf_release(&text);
+        return ERR_CONFIG;
+    }
+    j->config_folder = folder_of(&j->arena, file);
+    result = config_parse(buf_str(&text), file, &j->config, e);
+    buf_release(&text);
+    return result;
+}
+
+/* What the run was made with, so that going on needs no options to be repeated. */
+static enum err read_config_of_run(struct job *j, const char *path, struct error *e)
+{
+    struct run run;
+    struct str json, folder;
+    enum err result = run_open(path, RUN_READ, &run, e);
+    if (result != ERR_OK)
+        return result;
+    result = run_noted(&run, "config", &j->arena, &json, e);
+    if (result == ERR_OK)
+        result = run_noted(&run, "config_folder", &j->arena, &folder, e);
+    if (result == ERR_OK)
+        result = config_parse(json, path, &j->config, e);
+    run_close(&run);
+    if (result == ERR_OK && folder.n > 2) {
+        yyjson_doc *doc;
+        result = json_parse(folder, false, &doc, e);
+        if (result == ERR_OK) {
+            j->config_folder = str_dupz(&j->arena, json_str(yyjson_doc_get_root(doc)));
+            yyjson_doc_free(doc);
+        }
+    }
+    return result;
+}
+
+bool job_run_exists(const char *path)
+{
+    struct arena a = {0};
+    bool exists = file_exists(str_printf(&a, "%s/private/run.db", path).at);
+    arena_release(&a);
+    return exists;
+}
+
+enum err job_configure(struct job *j, const struct job_request *want, struct error *e)
+{
+    const char *file = args_given(want->args, "config");
+    bool fresh = args_given(want->args, "fresh") != NULL;
+    enum err result;
+    j->config_folder = "";
+    if (file)
+        result = read_config_file(j, file, e);
+    else if (want->path && !fresh && job_run_exists(want->path))
+        result = read_config_of_run(j, want->path, e);
+    else
+        result = config_parse((struct str){0}, "", &j->config, e);
+    for (size_t i = 0; i < want->presets_count && result == ERR_OK; i++)
+        result = config_set(&j->config, want->presets[i].key, str_of(want->presets[i].value), want->presets[i].key, e);
+    if (result == ERR_OK)
+        result = apply_overrides(j, want->args, e);
+    return result == ERR_OK ? config_check(&j->config, e) : result;
+}
+
+static enum err check_inputs(const struct job_request *want, struct error *e)
+{
+    for (size_t i = 0; i < want->files_count; i++) {
+        const char *file = want->files[i];
+        if (strcmp(file, "-") == 0 || access(file, R_OK) == 0)
+            continue;
+        error_errno(e, ERR_INPUT, "cannot read %s", file);
+        error_hint(e, "give the path of a file with conversations, or - for standard input");
+        return ERR_INPUT;
+    }
+    if (want->files_count || job_run_exists(want->path))
+        return ERR_OK;
+    error_set(e, ERR_USAGE, "there is no run at %s yet, and no file to make one from", want->path);
+    error_hint(e, "clio run FILE --run %s", want->path);
+    return ERR_USAGE;
+}
+
+/* Only a run is ever removed, and only while nobody works on it: run_open says no to anything else. */
+static enum err start_afresh(const struct job_request *want, struct error *e)
+{
+    struct run old;
+    if (want->files_count == 0)
+        return error_set(e, ERR_USAGE, "--fresh starts again from the files, so name them");
+    if (!file_exists(want->path))
+        return ERR_OK;
+    enum err result = run_open(want->path, RUN_EXISTING, &old, e);
+    if (result != ERR_OK)
+        return result;
+    file_remove_tree(want->path);
+    run_close(&old);
+    return ERR_OK;
+}
+
+static void on_event(void *arg, const struct event *event)
+{
+    struct job *j = arg;
+    events_put(j->events, event);
+    progress_event(&j->progress, event);
+}
+
+static enum err note_folder(struct job *j, struct error *e)
+{
+    struct buf json = {0};
+    json_add_string(&json, str_of(j->config_folder));
+    enum err result = run_note(&j->run, "config_folder", buf_str(&json), e);
+    buf_release(&json);
+    return result;
+}
+
+static enum err fill_context(struct job *j, const struct job_request *want, struct error *e)
+{
+    struct input_file *inputs = arena_zero(&j->arena, want->files_count, sizeof *inputs);
+    for (size_t i = 0; i < want->files_count; i++)
+        inputs[i].path = want->files[i];
+    j->par = par_new(j->config.threads);
+    j->stop = interrupt_install();
+    j->context = (struct stage_context){
+        .run = &j->run,
+        .config = &j->config,
+        .par = j->par,
+        .stop = j->stop,
+        .progress = on_event,
+        .progress_arg = j,
+        .model_opts = {.par = j->par, .base_folder = str_of(j->config_folder)},
+        .prompts = args_given(want->args, "prompts"),
+        .inputs = inputs,
+        .inputs_count = want->files_count,
+    };
+    /* demo's --limit is a sample, which its presets hold; only commands that say so stop reading early. */
+    if (want->presets_count == 0)
+        return args_count(want->args, "limit", 0, &j->context.limit, e);
+    return ERR_OK;
+}
+
+enum err job_open(struct job *j, const struct job_request *want, struct error *e)
+{
+    const struct args *args = want->args;
+    bool quiet = args_given(args, "quiet") != NULL;
+    *j = (struct job){.run.lock_fd = -1};
+    enum err result = progress_init(&j->progress, stderr, args_given(args, "progress"), quiet, e);
+    if (result == ERR_OK)
+        result = check_inputs(want, e);
+    if (result == ERR_OK)
+        result = job_configure(j, want, e);
+    if (result == ERR_OK && args_given(args, "fresh"))
+        result = start_afresh(want, e);
+    if (result == ERR_OK)
+        result = run_open(want->path, RUN_CREATE, &j->run, e);
+    if (result == ERR_OK)
+        result = note_folder(j, e);
+    if (result == ERR_OK)
+        result = events_open(run_path(&j->run, "events.jsonl"), &j->events, e);
+    return result == ERR_OK ? fill_context(j, want, e) : result;
+}
+
+static enum err say_partial(const struct report *r, struct error *e)
+{
+    long long lost = (long long)(r->quarantined - r->quarantined_import);
+    if (lost == 0 || r->stages_done < r->stages_count)
+        return ERR_OK;
+    error_set(e, ERR_PARTIAL, "finished, but %lld of %lld conversations could not be done", lost, (long long)r->kept);
+    error_hint(e, "clio quarantine %s lists them with reasons", r->path);
+    return ERR_PARTIAL;
+}
+
+enum err job_finish(struct job *j, const struct args *args, enum err ran, struct error *e)
+{
+    struct report report;
+    struct error other = {0};
+    progress_close(&j->progress);
+    enum err loaded = report_load(&j->run, &report, ran == ERR_OK ? e : &other);
+    if (loaded != ERR_OK)
+        return ran != ERR_OK ? ran : loaded;
+    if (args_given(args, "json")) {
+        struct buf json = {0};
+        report_add_json(&report, &json);
+        puts(json.at);
+        buf_release(&json);
+    }
+    if (!args_given(args, "quiet") && j->progress.mode != PROGRESS_JSON)
+        report_print(&report, stderr);
+    if (ran == ERR_OK)
+        ran = say_partial(&report, e);
+    report_release(&report);
+    return ran;
+}
+
+void job_close(struct job *j)
+{
+    if (j->progress.out)
+        progress_close(&j->progress);
+    par_free(j->par);
+    events_close(j->events);
+    if (j->run.path)
+        run_close(&j->run);
+    config_release(&j->config);
+    arena_release(&j->arena);
+}

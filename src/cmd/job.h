@@ -1,0 +1,65 @@
+/*
+ * job.h: what run, demo and import share: configuration from file, run and options; the run; threads; progress; Ctrl-C.
+ *
+ * The configuration is the file's (--config). Without one, a run that exists goes on with the configuration it has, and
+ * a new one starts with the defaults. Options then change single keys.                                       Layer:
+ * cmd.
+ */
+#ifndef CLIO_CMD_JOB_H
+#define CLIO_CMD_JOB_H
+
+#include "cmd/command.h"
+#include "cmd/progress.h"
+
+struct job {
+    struct arena arena;
+    struct config config;
+    const char *config_folder; /* relative paths in the configuration start there; "" is where we are */
+    struct run run;
+    struct events *events;
+    struct progress progress;
+    struct par *par;
+    const atomic_bool *stop;
+    struct stage_context context;
+};
+
+struct job_preset {
+    const char *key, *value; /* "sample", "120" */
+};
+
+struct job_request {
+    const struct args *args;
+    const char *path; /* of the run */
+    const char *const *files;
+    size_t files_count;
+    const struct job_preset *presets; /* the command's own settings: over the file's, under the options' */
+    size_t presets_count;
+};
+
+/*
+ * Reads the options a command has of: --config, the ones that change a key (job.c has the table), --limit, --prompts,
+ * --fresh, --progress, --quiet. Opens (or makes) the run. After an error, too, the job is to be closed.
+ */
+MUST_USE enum err job_open(struct job *j, const struct job_request *want, struct error *e);
+void job_close(struct job *j);
+
+bool job_run_exists(const char *path);
+
+/* Only the configuration part, on a zeroed job, without changing the run (path may be NULL): for --dry-run, facets,
+ * doctor. */
+MUST_USE enum err job_configure(struct job *j, const struct job_request *want, struct error *e);
+
+/*
+ * After pipeline_run said `ran`: the report (--json on standard output; on standard error unless --quiet). Also when it
+ * failed: what was done is kept, and one wants to know what that is. Returns ran; ERR_PARTIAL when every stage is
+ * done but conversations were lost on the way.
+ */
+MUST_USE enum err job_finish(struct job *j, const struct args *args, enum err ran, struct error *e);
+
+/* One text for all commands that have it. */
+#define JOB_OPTION_CONFIG                                                                                              \
+    {                                                                                                                  \
+        "config", 'c', OPTION_TEXT, "FILE", "take the configuration from FILE (clio init writes one)"                  \
+    }
+
+#endif

@@ -1,0 +1,116 @@
+#include "base/suggest.h"
+#include "cmd/job.h"
+#include "pipeline/pipeline.h"
+
+#include <string.h>
+
+/* clang-format off */
+static const struct option_row options[] = {
+    {"run", 'r', OPTION_TEXT, "RUN", "the run's folder; made when it is not there, else the run goes on"},
+    JOB_OPTION_CONFIG,
+    {"limit", 'n', OPTION_COUNT, "N", "stop reading after N conversations"},
+    {"sample", 0, OPTION_COUNT, "N", "draw N conversations by the seed"},
+    {"filter", 0, OPTION_TEXT, "RE", "take only conversations this regular expression matches"},
+    {"public", 0, OPTION_FLAG, NULL, "the data is public: thresholds become 3"},
+    {"account-per-conversation", 0, OPTION_FLAG, NULL, "the data has no accounts: count every conversation as one"},
+    {"k", 'k', OPTION_COUNT, "N", "number of base clusters"},
+    {"model", 'm', OPTION_TEXT, "SPEC", "the model that reads and names, for example local:NAME or openai:MODEL@URL"},
+    {"embed", 0, OPTION_TEXT, "SPEC", "the embedding model, for example encoder:all-MiniLM-L6-v2"},
+    {"seed", 0, OPTION_COUNT, "N", "of everything random"},
+    {"threads", 't', OPTION_COUNT, "N", "processors to use; no result depends on it"},
+    {"prompts", 0, OPTION_TEXT, "FOLDER", "take prompts from here where it holds a file of the same name"},
+    {"until", 0, OPTION_TEXT, "STAGE", "stop behind this stage"},
+    {"fresh", 0, OPTION_FLAG, NULL, "remove the run and start again"},
+    {"dry-run", 0, OPTION_FLAG, NULL, "list the stages and what would be done, do nothing"},
+    {"progress", 0, OPTION_TEXT, "HOW", "bar, line, json or none; by itself: bar on a terminal, else line"},
+    {"quiet", 'q', OPTION_FLAG, NULL, "no progress and no report"},
+    {"json", 'j', OPTION_FLAG, NULL, "the report as one JSON object on standard output"},
+    {0},
+};
+/* clang-format on */
+
+static enum err check_stage(const char *until, struct error *e)
+{
+    if (!until)
+        return ERR_OK;
+    struct suggest near = suggest_for(str_of(until));
+    for (const struct stage *s = pipeline; s->name; s++) {
+        if (strcmp(s->name, until) == 0)
+            return ERR_OK;
+        suggest_offer(&near, s->name);
+    }
+    error_set(e, ERR_USAGE, "there is no stage \"%.40s\"", until);
+    if (suggest_best(&near))
+        return error_hint(e, "did you mean %s? clio run --dry-run lists the stages", suggest_best(&near)), ERR_USAGE;
+    return error_hint(e, "clio run --dry-run lists the stages"), ERR_USAGE;
+}
+
+static bool is_done(const char *path, const char *stage)
+{
+    struct run run;
+    struct arena a = {0};
+    struct stage_state state = {0};
+    struct error ignored;
+    if (run_open(path, RUN_READ, &run, &ignored) != ERR_OK)
+        return false;
+    bool done = run_stage_get(&run, stage, &a, &state, &ignored) == ERR_OK && state.done;
+    arena_release(&a);
+    run_close(&run);
+    return done;
+}
+
+static enum err dry_run(const struct args *args, const char *path, const char *until, struct error *e)
+{
+    struct job j = {.run.lock_fd = -1};
+    enum err result = job_configure(&j, &(struct job_request){.args = args, .path = path}, e);
+    for (const struct stage *s = pipeline; result == ERR_OK && s->name; s++) {
+        const char *state = path && is_done(path, s->name) ? "done, unless its configuration changed" : "to do";
+        printf("%-10s %s%s: %s\n", s->name, s->title, s->calls_model ? " (asks a model)" : "", state);
+        if (until && strcmp(until, s->name) == 0)
+            break;
+    }
+    job_close(&j);
+    return result;
+}
+
+static enum err run(const struct args *args, struct error *e)
+{
+    struct job j;
+    const char *path = args_text(args, "run", NULL), *until = args_text(args, "until", NULL);
+    enum err result = check_stage(until, e);
+    if (result != ERR_OK)
+        return result;
+    if (args_flag(args, "dry-run"))
+        return dry_run(args, path, until, e);
+    if (!path) {
+        error_set(e, ERR_USAGE, "run needs --run RUN, the folder the result goes to");
+        return error_hint(e, "clio run conversations.jsonl --run my-run"), ERR_USAGE;
+    }
+    result = job_open(&j, &(struct job_request){args, path, args->rest, args->rest_count, NULL, 0}, e);
+    if (result == ERR_OK) {
+        result = pipeline_run(&j.context, until, e);
+        result = job_finish(&j, args, result, e);
+    }
+    job_close(&j);
+    return result;
+}
+
+const struct command command_run = {
+    .name = "run",
+    .summary = "Turn conversations into a named, audited tree",
+    .usage = "FILE... --run RUN [options]",
+    .examples = "clio run conversations.jsonl --run may\n"
+                "clio run conversations.json --run mine --account-per-conversation --public\n"
+                "clio run --run may\n"
+                "clio run may.jsonl --run may --config clio.json --limit 500",
+    .details =
+        "FILE is JSON lines, ShareGPT's JSON array, or one's own export from ChatGPT or Claude; - is standard input. "
+        "--public is for data everybody may see; only then are groups of fewer than 20 accounts shown.\n"
+        "The same command again goes on where it was stopped; an answered question is never asked again. Ctrl-C once "
+        "stops and keeps what is done, twice stops at once. Without --config, a run that exists keeps its own.\n"
+        "Exit status: 0 done; 4 done, but some conversations could not be; 130 interrupted; 1 failed; 2 wrong command "
+        "line; 3 wrong configuration; 7 unusable input.\n"
+        "Next: clio tree RUN, clio serve RUN.",
+    .options = options,
+    .run = run,
+};
