@@ -7,9 +7,10 @@
 /*
  * The same source compiled for two instruction sets; the loader picks one. Fixed lanes keep the bits the same.
  * No avx2 row: gcc 12 splits 64-byte vectors badly there, and runs at half the speed of plain SSE2. Not with clang: the
- * clones of clang 14 cannot be called from another file.
+ * clones of clang 14 cannot be called from another file. Not under the thread sanitizer: the loader would pick before
+ * it has started.
  */
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
 #define KERNEL __attribute__((target_clones("avx512f", "default")))
 #else
 #define KERNEL

@@ -243,6 +243,7 @@ static void seed_centroids(struct run *r, uint64_t seed)
 
 static enum err check_input(struct mat points, const struct kmeans_opts *opts, struct mat centroids, struct error *e)
 {
+    (void)centroids; /* only assertions read it */
     if (opts->k == 0 || opts->k > points.n)
         return error_set(e, ERR_RANGE, "k-means: %zu clusters wanted of %zu points", opts->k, points.n);
     if (points.n > UINT32_MAX)

@@ -20,7 +20,7 @@ struct umap_opts {
 /*
  * Shape    points [n][d] unit rows; layout [n][2] written in full, centred on 0, finite.
  * Rules    n of 1 gives the origin; fewer than n_neighbors rows use what there is. Equal rows end close together.
- * Errors   ERR_RANGE n is 0; ERR_NUMERIC NaN or infinity in.
+ * Errors   ERR_RANGE n is 0, or min_dist outside 0..1; ERR_NUMERIC NaN or infinity in.
  * Cost     neighbours O(n n d), then O(epochs n n_neighbors).
  */
 MUST_USE enum err umap_run(struct mat points, const struct umap_opts *opts, struct mat layout, struct par *par,
