@@ -8,9 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A record of 64 MiB needs 171 MiB of values by yyjson's own first estimate; only a text of nearly nothing but values
- * needs more, and is refused. Together with the framer's buffer this stays below 256 MiB. */
-enum { VALUES_MAX = 176 << 20, SMALL_OBJECT = 16, LINES_LOOKED_AT = 64 };
+/* A parsed value takes 16 bytes however short its text is: two million of them are the most memory a record gets. */
+enum { VALUES_MAX = 2000000, SMALL_OBJECT = 16, LINES_LOOKED_AT = 64 };
 
 const struct importer *const importers[] = {&importer_native, &importer_sharegpt, &importer_chatgpt, &importer_claude,
                                             NULL};
@@ -30,6 +29,7 @@ static const char *const reason_texts[IMPORT_REASONS] = {
     [IMPORT_NOT_OBJECT] = "not a JSON object",
     [IMPORT_DUPLICATE_KEY] = "duplicate key",
     [IMPORT_NO_MESSAGES] = "no messages",
+    [IMPORT_ONLY_SYSTEM] = "no message of a user or an assistant",
     [IMPORT_TOO_MANY_TURNS] = "too many messages",
     [IMPORT_WRONG_TYPE] = "a field has the wrong type",
     [IMPORT_UNKNOWN_ROLE] = "unknown role",
@@ -187,29 +187,27 @@ enum json_framing importer_frame(struct str head, bool whole, size_t *skip)
 
 /* ---- parsing ---------------------------------------------------------------------------------------------------- */
 
-static void *bounded_malloc(void *ctx, size_t size)
+/* At least as many as there are: every value but the first follows a comma, a colon or an opening bracket. */
+static size_t count_values(const char *p, size_t n)
 {
-    (void)ctx;
-    return size <= VALUES_MAX ? malloc(size) : NULL;
-}
-
-static void *bounded_realloc(void *ctx, void *p, size_t old_size, size_t size)
-{
-    (void)ctx, (void)old_size;
-    return size <= VALUES_MAX ? realloc(p, size) : NULL;
-}
-
-static void bounded_free(void *ctx, void *p)
-{
-    (void)ctx;
-    free(p);
+    bool   in_string = false;
+    size_t count = 1;
+    for (size_t i = 0; i < n; i++) {
+        char c = p[i];
+        if (in_string) {
+            i += c == '\\';
+            in_string = c != '"';
+        } else {
+            in_string = c == '"';
+            count += c == ',' || c == ':' || c == '[' || c == '{';
+        }
+    }
+    return count;
 }
 
 /* yyjson's codes are coarse for strings, so its message is looked at; an unknown one is still "not valid JSON". */
 static enum import_reason reason_of_parser(const yyjson_read_err *err, const struct json_record *record)
 {
-    if (err->code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
-        return IMPORT_TOO_MANY_VALUES;
     bool at_end = err->code == YYJSON_READ_ERROR_UNEXPECTED_END || err->pos >= record->n;
     if (at_end && record->unterminated)
         return IMPORT_CUT_OFF;
@@ -227,9 +225,10 @@ enum import_reason importer_parse(const struct json_record *record, yyjson_doc *
     *doc = NULL;
     if (record->problem)
         return import_reason_of(record->problem);
-    const yyjson_alc bounded = {bounded_malloc, bounded_realloc, bounded_free, NULL};
-    yyjson_read_err  err;
-    yyjson_doc      *parsed = yyjson_read_opts(record->text, record->n, YYJSON_READ_INSITU, &bounded, &err);
+    if (record->n > 2 * VALUES_MAX && count_values(record->text, record->n) > VALUES_MAX)
+        return IMPORT_TOO_MANY_VALUES;
+    yyjson_read_err err;
+    yyjson_doc     *parsed = yyjson_read_opts(record->text, record->n, YYJSON_READ_INSITU, NULL, &err);
     if (!parsed)
         return reason_of_parser(&err, record);
     struct arena       scratch = {0};
@@ -446,5 +445,5 @@ enum import_reason import_check_turns(const struct draft *d)
     for (size_t i = 0; i < d->turns_count; i++)
         if (str_eqz(d->turns[i].role, "user") || str_eqz(d->turns[i].role, "assistant"))
             return IMPORT_OK;
-    return IMPORT_NO_MESSAGES;
+    return d->turns_count ? IMPORT_ONLY_SYSTEM : IMPORT_NO_MESSAGES;
 }

@@ -30,6 +30,7 @@ enum import_reason {
     IMPORT_NOT_OBJECT,
     IMPORT_DUPLICATE_KEY,
     IMPORT_NO_MESSAGES,
+    IMPORT_ONLY_SYSTEM,
     IMPORT_TOO_MANY_TURNS,
     IMPORT_WRONG_TYPE,
     IMPORT_UNKNOWN_ROLE,
@@ -83,7 +84,7 @@ enum json_framing importer_frame(struct str head, bool whole, size_t *skip);
 
 /*
  * Parses a framed record in place. On IMPORT_OK the caller frees *doc with yyjson_doc_free; its root is an object without
- * double keys. Memory: 176 MiB at most, whatever the text holds.
+ * double keys. Memory: 32 MiB of values at most, whatever the text holds.
  */
 enum import_reason importer_parse(const struct json_record *record, yyjson_doc **doc);
 
