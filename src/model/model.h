@@ -91,4 +91,7 @@ struct model_opts {
 MUST_USE enum err model_open(struct str spec, const struct model_opts *opts, struct model *out, struct error *e);
 void              model_close(struct model *m); /* zeroed is fine */
 
+/* The key of a request's answer in the ledger: everything the answer may depend on. In one place, for stages and replay:. */
+struct hash model_request_key(const char *stage, const struct model_info *info, const struct request *r);
+
 #endif

@@ -109,7 +109,7 @@ static enum err parse_list(const struct field *f, yyjson_val *v, struct arena *a
     if ((int64_t)n < f->min || (int64_t)n > f->max)
         return refuse(e, f, "has too few or too many items");
     out->items = arena_zero(a, n, sizeof *out->items);
-    size_t      i, count;
+    size_t i, count;
     yyjson_val *item;
     yyjson_arr_foreach(v, i, count, item)
     {
@@ -140,7 +140,7 @@ static enum err parse_field(const struct field *f, yyjson_val *v, struct arena *
 /* Exactly one member of that name; a doubled one must not win by chance. */
 static enum err find_member(const struct field *f, yyjson_val *object, yyjson_val **out, struct error *e)
 {
-    size_t      i, count;
+    size_t i, count;
     yyjson_val *key, *value;
     *out = NULL;
     yyjson_obj_foreach(object, i, count, key, value)
@@ -161,7 +161,7 @@ static enum err parse_object(const struct schema *s, yyjson_val *object, struct 
         return error_set(e, ERR_MODEL, "the answer is not a JSON object");
     for (size_t i = 0; i < s->fields_count; i++) {
         yyjson_val *v;
-        enum err    result = find_member(&s->fields[i], object, &v, e);
+        enum err result = find_member(&s->fields[i], object, &v, e);
         if (result == ERR_OK)
             result = parse_field(&s->fields[i], v, a, &values[i], e);
         if (result != ERR_OK)
@@ -180,7 +180,7 @@ enum err schema_parse(const struct schema *s, struct str answer, struct arena *a
     struct str text = strip_fence(answer);
     if (!text_is_utf8(text))
         return error_set(e, ERR_MODEL, "the answer is not valid UTF-8");
-    yyjson_doc  *doc;
+    yyjson_doc *doc;
     struct error inner = {0};
     if (json_parse(text, false, &doc, &inner) != ERR_OK)
         return error_set(e, ERR_MODEL, "the answer is not JSON");
