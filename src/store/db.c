@@ -484,7 +484,7 @@ void db_group_adopt(struct db *d)
 
 enum err db_flush(struct db *d, struct error *e)
 {
-    return d->tx == TX_NONE ? ERR_OK : commit(d, e);
+    return d->tx == TX_NONE ? check_whole(d, e) : commit(d, e);
 }
 
 enum err db_put(struct db *d, struct error *e, const char *sql, const char *types, ...)

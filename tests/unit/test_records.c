@@ -1,33 +1,16 @@
 /* Conversations, facet values and quarantine: what goes in comes out, in order, and what is deleted is gone. */
-#include "base/file.h"
 #include "store/records.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#define OK(call) assert_int_equal((call), ERR_OK)
+#include "scratch.h"
 
-static int setup(void **state)
-{
-    char *folder = strdup("/tmp/clio-test-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    *state = folder;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    file_remove_tree(*state);
-    free(*state);
-    return 0;
-}
+#define NO_NUMBER ((double)NAN)
 
 static struct conversation example(int64_t rec, struct turn *turns, size_t n)
 {
@@ -171,11 +154,11 @@ static void test_facet_values(void **state)
     struct error e = {0};
     struct seen s = {0};
     OK(run_open(*state, RUN_CREATE, &r, &e));
-    OK(facet_put(&r, 5, STR("language"), 1, STR("French"), NAN, &e));
-    OK(facet_put(&r, 5, STR("language"), 0, STR("German"), NAN, &e));
-    OK(facet_put(&r, 2, STR("language"), 0, STR("Dutch"), NAN, &e));
+    OK(facet_put(&r, 5, STR("language"), 1, STR("French"), NO_NUMBER, &e));
+    OK(facet_put(&r, 5, STR("language"), 0, STR("German"), NO_NUMBER, &e));
+    OK(facet_put(&r, 2, STR("language"), 0, STR("Dutch"), NO_NUMBER, &e));
     OK(facet_put(&r, 2, STR("turns"), 0, STR("4"), 4.5, &e));
-    OK(facet_put(&r, 2, STR("language"), 0, STR("Danish"), NAN, &e)); /* replaces */
+    OK(facet_put(&r, 2, STR("language"), 0, STR("Danish"), NO_NUMBER, &e)); /* replaces */
     OK(facet_each(&r, STR("language"), see_facet, &s, &e));
     assert_int_equal(s.n, 3);
     assert_true(s.recs[0] == 2 && s.recs[1] == 5 && s.recs[2] == 5 && s.seqs[1] == 0 && s.seqs[2] == 1);
@@ -215,7 +198,7 @@ static enum err outer(void *arg, int64_t rec, int seq, struct str text, double n
     enum err result = facet_each(n->run, STR("a"), inner, n, e);
     /* Writing while reading is allowed, also across a commit. */
     if (result == ERR_OK)
-        result = facet_put(n->run, rec, STR("b"), 0, STR("copy"), NAN, e);
+        result = facet_put(n->run, rec, STR("b"), 0, STR("copy"), NO_NUMBER, e);
     return result == ERR_OK ? db_flush(n->run->db, e) : result;
 }
 
@@ -225,7 +208,7 @@ static void test_loops_nest(void **state)
     struct error e = {0};
     OK(run_open(*state, RUN_CREATE, &r, &e));
     for (int64_t rec = 0; rec < 10; rec++)
-        OK(facet_put(&r, rec, STR("a"), 0, STR("x"), NAN, &e));
+        OK(facet_put(&r, rec, STR("a"), 0, STR("x"), NO_NUMBER, &e));
     struct nested n = {.run = &r};
     OK(facet_each(&r, STR("a"), outer, &n, &e));
     assert_int_equal(n.pairs, 100);
@@ -256,8 +239,8 @@ static void test_delete_and_reset(void **state)
         struct turn turns[] = {{STR("user"), STR("hello")}, {STR("assistant"), STR("hi")}};
         struct conversation c = example(rec, turns, 2);
         OK(records_put(&r, &c, &e));
-        OK(facet_put(&r, rec, STR("a"), 0, STR("x"), NAN, &e));
-        OK(facet_put(&r, rec, STR("b"), 0, STR("x"), NAN, &e));
+        OK(facet_put(&r, rec, STR("a"), 0, STR("x"), NO_NUMBER, &e));
+        OK(facet_put(&r, rec, STR("b"), 0, STR("x"), NO_NUMBER, &e));
         OK(db_put(r.db, &e, "INSERT INTO member VALUES('a', ?1, 0)", "i", rec));
         OK(db_put(r.db, &e, "INSERT INTO point VALUES('a', ?1, 0.0, 0.0)", "i", rec));
     }
@@ -356,14 +339,10 @@ static void test_quarantine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_index_and_dropping, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_accounts_are_hashed, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_facet_values, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_loops_nest, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_delete_and_reset, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_deleted_text_is_gone, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_quarantine, setup, teardown),
+        SCRATCH_TEST(test_round_trip),           SCRATCH_TEST(test_index_and_dropping),
+        SCRATCH_TEST(test_accounts_are_hashed),  SCRATCH_TEST(test_facet_values),
+        SCRATCH_TEST(test_loops_nest),           SCRATCH_TEST(test_delete_and_reset),
+        SCRATCH_TEST(test_deleted_text_is_gone), SCRATCH_TEST(test_quarantine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
