@@ -471,16 +471,15 @@ static enum err next_nested(struct json_stream *s, struct json_record *out, stru
         const char *p = s->at + s->head + seen;
         enum step   step = scan_value(s, &p, s->at + s->n);
         seen = (size_t)(p - s->at) - s->head;
-        if (seen > s->record_max)
+        if (seen > s->record_max && step == STEP_MORE)
             return too_long(s, s->head + seen, out, e);
         if (step == STEP_BROKEN || (step == STEP_MORE && s->eof)) {
             out->problem = step == STEP_MORE ? JSON_CUT_OFF : s->scan.deep ? JSON_TOO_DEEP : JSON_BROKEN;
             return recover(s, s->head + seen, e);
         }
         if (step == STEP_END) {
-            if (s->scan.deep)
-                out->problem = JSON_TOO_DEEP;
-            else
+            out->problem = seen > s->record_max ? JSON_TOO_LONG : s->scan.deep ? JSON_TOO_DEEP : JSON_WHOLE;
+            if (!out->problem)
                 hand_out(s, out, s->head, s->head + seen);
             s->gap[0] = s->at[s->head + seen - 1];
             s->gap_n = 1;
