@@ -14,6 +14,7 @@ static enum err unknown_key(struct str key, const char *file, struct error *e)
     struct suggest near = suggest_for(key);
     for (const struct key_row *row = config_keys; row->name; row++)
         suggest_offer(&near, row->name);
+    suggest_offer(&near, "models");
     error_set(e, ERR_CONFIG, "%s: there is no key \"" STR_FMT "\"", file, (int)(key.n < 60 ? key.n : 60), key.at);
     if (suggest_best(&near))
         error_hint(e, "did you mean \"%s\"? clio help config lists all keys", suggest_best(&near));
