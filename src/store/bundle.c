@@ -18,6 +18,7 @@ const char bundle_schema[] =
     "CREATE TABLE cell(node INTEGER NOT NULL, facet TEXT NOT NULL, value TEXT NOT NULL, week INTEGER,"
     " conversations INTEGER NOT NULL, accounts INTEGER NOT NULL) STRICT;"
     "CREATE INDEX cell_place ON cell(node, facet, week);"
+    "CREATE INDEX cell_value ON cell(facet, value, node) WHERE week IS NULL;"
     "CREATE TABLE total(node INTEGER NOT NULL, week INTEGER, conversations INTEGER NOT NULL,"
     " accounts INTEGER NOT NULL) STRICT;"
     "CREATE INDEX total_place ON total(node, week);"
@@ -58,7 +59,7 @@ static struct bundle_node read_node(sqlite3_stmt *q, struct arena *a)
         .short_name = str_dup(a, db_text(q, 10)),
         .x = db_real(q, 11),
         .y = db_real(q, 12),
-        .radius = db_real(q, 13),
+        .radius = db_is_null(q, 13) ? -1 : db_real(q, 13),
     };
 }
 

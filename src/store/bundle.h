@@ -23,7 +23,7 @@ struct bundle_node {
     int64_t    id, parent, conversations, accounts;
     int        level, position, rating;
     struct str facet, name, description, short_name;
-    double     x, y, radius;
+    double     x, y, radius; /* radius < 0: not on the map */
 };
 
 MUST_USE enum err bundle_open(const char *run_path, struct db **out, struct error *e); /* hint when nothing is published yet */

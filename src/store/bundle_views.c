@@ -104,7 +104,7 @@ enum err bundle_node_by_id(struct db *d, int64_t id, struct arena *a, struct bun
             .rating = (int)db_int(q, 9),
             .x = db_real(q, 10),
             .y = db_real(q, 11),
-            .radius = db_real(q, 12),
+            .radius = db_is_null(q, 12) ? -1 : db_real(q, 12),
         };
     if (result == ERR_OK)
         db_done(q);

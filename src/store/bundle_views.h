@@ -12,19 +12,19 @@ struct bundle_value {
 };
 
 struct bundle_facet {
-    struct str           name, kind; /* "categorical", "ordinal", "computed", "metadata", "text" */
-    bool                 clustered, several;
+    struct str name, kind; /* "categorical", "ordinal", "computed", "metadata", "text" */
+    bool clustered, several;
     struct bundle_value *values; /* in display order */
-    size_t               values_count;
+    size_t values_count;
 };
 
 enum { BUNDLE_RUN = -1, BUNDLE_ALL_WEEKS = INT32_MIN };
 
 struct bundle_cell {
-    int64_t    node; /* BUNDLE_RUN: everything that was kept */
+    int64_t node; /* BUNDLE_RUN: everything that was kept */
     struct str facet, value;
-    int32_t    week; /* days since 1970 of its Monday, or BUNDLE_ALL_WEEKS */
-    int64_t    conversations, accounts;
+    int32_t week; /* days since 1970 of its Monday, or BUNDLE_ALL_WEEKS */
+    int64_t conversations, accounts;
 };
 
 struct bundle_spot {
@@ -32,7 +32,8 @@ struct bundle_spot {
     int64_t x, y, conversations;
 };
 
-MUST_USE enum err bundle_facet_list(struct db *d, struct arena *a, struct bundle_facet **out, size_t *n, struct error *e);
+MUST_USE enum err bundle_facet_list(struct db *d, struct arena *a, struct bundle_facet **out, size_t *n,
+                                    struct error *e);
 MUST_USE enum err bundle_node_by_id(struct db *d, int64_t id, struct arena *a, struct bundle_node *out, bool *found,
                                     struct error *e);
 
