@@ -45,6 +45,7 @@ static const struct member {
     {"kind", MEMBER_KIND, AT(kind), 0, ON_ALL},
     {"source", MEMBER_SOURCE, AT(source), 0, ON_ALL},
     {"question", MEMBER_TEXT, AT(question), 0, ON_ASKED},
+    {"lead", MEMBER_TEXT, AT(lead), 0, ON_TEXT},
     {"answer_start", MEMBER_TEXT, AT(answer_start), 0, ON_TEXT},
     {"name_form", MEMBER_TEXT, AT(name_form), 0, ON_TEXT},
     {"values", MEMBER_TEXTS, AT(values), AT(values_count), ON_CATEGORICAL},

@@ -215,9 +215,11 @@ static bool accept(void *arg, size_t i, const struct asked *answer, const char *
     const struct facet_call *call = &plan_at(x, i)->calls[i % x->calls];
     for (size_t k = 0; k < call->asks_count; k++)
         for (size_t f = 0; f < call->asks[k].count; f++) {
-            const struct facet_def *def = call->asks[k].facets[f];
-            struct str              text = answer->values[k][f].text;
-            if (def->kind == FACET_TEXT && (text.n == 0 || scrub_find(text))) {
+            const struct facet_ask   *ask = &call->asks[k];
+            const struct field_value *v = &answer->values[k][ask->field[f]];
+            struct str                lead = ask->facets[f]->lead.n ? v[-1].text : (struct str){0};
+            struct str                text = v->text;
+            if (ask->facets[f]->kind == FACET_TEXT && (text.n == 0 || scrub_find(text) || scrub_find(lead))) {
                 *reason = text.n == 0 ? "an answer is empty" : "an answer holds private details";
                 return false;
             }
@@ -258,6 +260,10 @@ static enum err put_value(struct extraction *x, int64_t rec, const struct facet_
             result = facet_put(x->c->run, rec, f->name, (int)i, buf_str(&line), NAN, e);
         }
     } else {
+        if (f->lead.n && str_trim(v[-1].text).n) {
+            text_add_line(&line, v[-1].text);
+            buf_addz(&line, ": ");
+        }
         text_add_line(&line, v->text);
         result = facet_put(x->c->run, rec, f->name, 0, buf_str(&line), NAN, e);
     }
@@ -280,7 +286,7 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
     enum err                 result = ERR_OK;
     for (size_t k = 0; k < call->asks_count; k++)
         for (size_t f = 0; f < call->asks[k].count && result == ERR_OK; f++)
-            result = put_value(x, rec, call->asks[k].facets[f], &answer->values[k][f], e);
+            result = put_value(x, rec, call->asks[k].facets[f], &answer->values[k][call->asks[k].field[f]], e);
     return result;
 }
 

@@ -2,7 +2,7 @@
 
 #include "model/model.h"
 
-enum { TEXT_CHARS = 240, CATEGORY_CHARS = 60, SEVERAL_MAX = 3 };
+enum { TEXT_CHARS = 240, LEAD_CHARS = 40, CATEGORY_CHARS = 60, SEVERAL_MAX = 3 };
 
 static bool asked(const struct facet_def *f, bool with_language)
 {
@@ -34,16 +34,26 @@ static struct field field_of(const struct facet_def *f, struct arena *a)
     return field;
 }
 
+/* A few words before the sentence make a small model say what it is about, instead of repeating what was said. */
+static struct field lead_of(const struct facet_def *f, struct arena *a)
+{
+    return (struct field){.name = str_printf(a, "%s_subject", str_dupz(a, f->name)).at, .kind = FIELD_TEXT, .max_chars = LEAD_CHARS};
+}
+
 static enum err add_facet(struct facet_ask *ask, const struct facet_def *f, struct arena *a, struct error *e)
 {
     if (ask->count == ASK_FACETS_MAX)
         return error_set(e, ERR_CONFIG, "more than %d facets in one call; set one_call to false", ASK_FACETS_MAX);
-    struct field *fields = arena_zero(a, ask->count + 1, sizeof *fields);
-    for (size_t i = 0; i < ask->count; i++)
+    size_t        n = ask->schema.fields_count;
+    struct field *fields = arena_zero(a, n + 2, sizeof *fields);
+    for (size_t i = 0; i < n; i++)
         fields[i] = ask->schema.fields[i];
-    fields[ask->count] = field_of(f, a);
+    if (f->lead.n)
+        fields[n++] = lead_of(f, a);
+    fields[n] = field_of(f, a);
+    ask->field[ask->count] = n;
     ask->facets[ask->count++] = f;
-    ask->schema = (struct schema){fields, ask->count};
+    ask->schema = (struct schema){fields, n + 1};
     return ERR_OK;
 }
 
@@ -93,6 +103,8 @@ void facet_plan_questions(const struct facet_ask *ask, struct buf *out)
 {
     for (size_t i = 0; i < ask->count; i++) {
         const struct facet_def *f = ask->facets[i];
+        if (f->lead.n)
+            buf_printf(out, "- \"%s\": " STR_FMT "\n", ask->schema.fields[ask->field[i] - 1].name, STR_ARG(f->lead));
         buf_printf(out, "- \"" STR_FMT "\": " STR_FMT, STR_ARG(f->name), STR_ARG(f->question));
         if (f->answer_start.n)
             buf_printf(out, " Begin with \"" STR_FMT "\".", STR_ARG(f->answer_start));

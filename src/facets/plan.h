@@ -15,8 +15,9 @@ enum { ASK_FACETS_MAX = 24 };
 
 struct facet_ask {
     const struct facet_def *facets[ASK_FACETS_MAX];
+    size_t                  field[ASK_FACETS_MAX]; /* where each facet's answer is in the schema; its lead, if any, is the field before */
     size_t                  count;
-    struct schema           schema; /* one field a facet, in order */
+    struct schema           schema;
 };
 
 struct facet_call {
