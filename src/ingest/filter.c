@@ -9,8 +9,8 @@ enum err filter_open(struct filter *f, struct str pattern, struct error *e)
     if (pattern.n == 0)
         return ERR_OK;
     struct arena a = {0};
-    char         why[160];
-    int          code = regcomp(&f->compiled, str_dupz(&a, pattern), REG_EXTENDED | REG_NOSUB);
+    char why[160];
+    int code = regcomp(&f->compiled, str_dupz(&a, pattern), REG_EXTENDED | REG_NOSUB);
     arena_release(&a);
     if (code) {
         regerror(code, &f->compiled, why, sizeof why);
@@ -30,9 +30,9 @@ void filter_close(struct filter *f)
 static bool matches(const struct filter *f, struct str text)
 {
     for (size_t from = 0;; from += WINDOW - OVERLAP) {
-        size_t     end = text.n - from > WINDOW ? from + WINDOW : text.n;
+        size_t end = text.n - from > WINDOW ? from + WINDOW : text.n;
         regmatch_t span = {.rm_so = 0, .rm_eo = (regoff_t)(end - from)};
-        int        flags = REG_STARTEND | (from ? REG_NOTBOL : 0) | (end < text.n ? REG_NOTEOL : 0);
+        int flags = REG_STARTEND | (from ? REG_NOTBOL : 0) | (end < text.n ? REG_NOTEOL : 0);
         if (regexec(&f->compiled, text.at + from, 1, &span, flags) == 0)
             return true;
         if (end == text.n)

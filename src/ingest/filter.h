@@ -11,14 +11,16 @@
 
 /* Zeroed is valid and lets everything through. */
 struct filter {
-    bool    on;
+    bool on;
     regex_t compiled;
 };
 
-MUST_USE enum err filter_open(struct filter *f, struct str pattern, struct error *e); /* empty: everything; ERR_CONFIG */
-void              filter_close(struct filter *f);
+MUST_USE enum err filter_open(struct filter *f, struct str pattern,
+                              struct error *e); /* empty: everything; ERR_CONFIG */
+void filter_close(struct filter *f);
 
-/* True when one turn of a user or an assistant matches. Texts may hold NUL. Of very long turns each MiB is looked at by itself. */
+/* True when one turn of a user or an assistant matches. Texts may hold NUL. Of very long turns each MiB is looked at by
+ * itself. */
 bool filter_passes(const struct filter *f, const struct turn *turns, size_t n);
 
 #endif

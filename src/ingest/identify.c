@@ -31,8 +31,8 @@ static enum err write_chunk(int fd, const unsigned char *at, size_t n, struct er
 static enum err hash_stream(int fd, int spool, const char *name, struct hash *out, uint64_t *bytes, struct error *e)
 {
     crypto_generichash_state state;
-    unsigned char           *chunk = mem_new(CHUNK, 1);
-    enum err                 result = ERR_OK;
+    unsigned char *chunk = mem_new(CHUNK, 1);
+    enum err result = ERR_OK;
     crypto_generichash_init(&state, NULL, 0, HASH_BYTES);
     *bytes = 0;
     for (;;) {
@@ -60,7 +60,7 @@ static int open_spool(struct run *r)
     if (fd >= 0)
         return fd;
     struct arena a = {0};
-    char        *path = str_dupz(&a, str_of(run_path(r, "private/stdin-XXXXXX")));
+    char *path = str_dupz(&a, str_of(run_path(r, "private/stdin-XXXXXX")));
     fd = mkstemp(path); /* some file systems know no nameless files */
     if (fd >= 0)
         unlink(path);
@@ -90,7 +90,7 @@ static enum err identify_stdin(struct stage_context *c, struct hash *out, uint64
 static enum err identify_file(const char *path, struct hash *out, uint64_t *bytes, struct error *e)
 {
     struct stat st;
-    int         fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return error_errno(e, ERR_INPUT, "cannot open %s", path);
     enum err result = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)
@@ -103,17 +103,17 @@ static enum err identify_file(const char *path, struct hash *out, uint64_t *byte
 enum err ingest_identify(struct stage_context *c, struct hash *out, struct error *e)
 {
     struct hasher all;
-    struct arena  a = {0};
-    struct buf    json = {0};
-    enum err      result = ERR_OK;
+    struct arena a = {0};
+    struct buf json = {0};
+    enum err result = ERR_OK;
     hash_init(&all);
     buf_add_char(&json, '[');
     for (size_t i = 0; i < c->inputs_count && result == ERR_OK; i++) {
         const char *path = c->inputs[i].path;
         struct hash hash = {0};
-        uint64_t    bytes = 0;
-        char        hex[HASH_HEX];
-        struct str  name = source_name(c->inputs, i, &a);
+        uint64_t bytes = 0;
+        char hex[HASH_HEX];
+        struct str name = source_name(c->inputs, i, &a);
         result = strcmp(path, "-") == 0 ? identify_stdin(c, &hash, &bytes, e) : identify_file(path, &hash, &bytes, e);
         hash_add(&all, name);
         hash_add(&all, (struct str){(const char *)hash.at, sizeof hash.at});

@@ -1,6 +1,6 @@
 /*
- * ChatGPT's data export: conversations.json, an array of {title, create_time, mapping, current_node}. `mapping` is a tree
- * of messages, because every edited or regenerated message starts a branch; the thread the user saw last runs from
+ * ChatGPT's data export: conversations.json, an array of {title, create_time, mapping, current_node}. `mapping` is a
+ * tree of messages, because every edited or regenerated message starts a branch; the thread the user saw last runs from
  * current_node up to the root.
  */
 #include "ingest/importer.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 struct node {
-    struct str  id;
+    struct str id;
     yyjson_val *value;
 };
 
@@ -51,7 +51,7 @@ static enum import_reason index_nodes(yyjson_val *mapping, struct arena *a, stru
 /* Where current_node is missing, the last node listed that has no children is the newest end of a thread. */
 static struct str last_leaf(yyjson_val *mapping)
 {
-    struct str      leaf = {0};
+    struct str leaf = {0};
     yyjson_obj_iter it = yyjson_obj_iter_with(mapping);
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&it));)
         if (yyjson_arr_size(yyjson_obj_get(yyjson_obj_iter_get_val(key), "children")) == 0)
@@ -76,7 +76,8 @@ static enum import_reason follow(const struct node *nodes, size_t n, struct str 
     return IMPORT_OK;
 }
 
-/* Content that is no list of parts: code is what the assistant sends to a tool; the rest comes from the program around it. */
+/* Content that is no list of parts: code is what the assistant sends to a tool; the rest comes from the program around
+ * it. */
 static struct str plain_content(yyjson_val *content)
 {
     struct str type = json_get_str(content, "content_type");
@@ -109,10 +110,10 @@ static enum import_reason add_message(yyjson_val *message, struct draft *out)
     if (import_has_double_keys(message, &out->arena))
         return IMPORT_DUPLICATE_KEY;
     yyjson_val *content = yyjson_obj_get(message, "content"), *metadata = yyjson_obj_get(message, "metadata");
-    struct str  role = role_of(message, content, metadata), text;
+    struct str role = role_of(message, content, metadata), text;
     if (!role.at)
         return IMPORT_UNKNOWN_ROLE;
-    yyjson_val        *parts = yyjson_obj_get(content, "parts");
+    yyjson_val *parts = yyjson_obj_get(content, "parts");
     enum import_reason reason = import_content(parts, &out->arena, &text);
     if (reason)
         return reason;
@@ -136,7 +137,7 @@ static enum import_reason add_message(yyjson_val *message, struct draft *out)
 static enum import_reason add_thread(yyjson_val *record, yyjson_val *mapping, struct draft *out)
 {
     struct node *nodes;
-    size_t       n, length;
+    size_t n, length;
     enum import_reason reason = index_nodes(mapping, &out->arena, &nodes, &n);
     if (reason)
         return reason;
@@ -144,7 +145,7 @@ static enum import_reason add_thread(yyjson_val *record, yyjson_val *mapping, st
     if (current && !yyjson_is_str(current) && !yyjson_is_null(current))
         return IMPORT_WRONG_TYPE;
     const struct node **thread = arena_new(&out->arena, n + 1, sizeof(struct node *));
-    struct str          last = yyjson_is_str(current) ? json_str(current) : last_leaf(mapping);
+    struct str last = yyjson_is_str(current) ? json_str(current) : last_leaf(mapping);
     if ((reason = follow(nodes, n, last, thread, &length)))
         return reason;
     while (length-- > 0)
@@ -157,12 +158,12 @@ static enum import_reason map(yyjson_val *record, struct draft *out)
 {
     static const char *const known[] = {"id",      "conversation_id", "create_time", "update_time",
                                         "mapping", "current_node",    NULL};
-    yyjson_val              *mapping = yyjson_obj_get(record, "mapping");
+    yyjson_val *mapping = yyjson_obj_get(record, "mapping");
     if (!mapping || yyjson_is_null(mapping))
         return IMPORT_NO_MESSAGES;
     if (!yyjson_is_obj(mapping))
         return IMPORT_WRONG_TYPE;
-    yyjson_val        *id = yyjson_obj_get(record, "conversation_id");
+    yyjson_val *id = yyjson_obj_get(record, "conversation_id");
     enum import_reason reason = import_name(id ? id : yyjson_obj_get(record, "id"), &out->arena, &out->id);
     if (reason)
         return reason;

@@ -46,7 +46,7 @@ static enum import_reason add_message(yyjson_val *message, struct draft *out)
 static enum import_reason map(yyjson_val *record, struct draft *out)
 {
     static const char *const known[] = {"uuid", "account", "created_at", "updated_at", "chat_messages", NULL};
-    yyjson_val              *messages = yyjson_obj_get(record, "chat_messages");
+    yyjson_val *messages = yyjson_obj_get(record, "chat_messages");
     if (!messages || yyjson_is_null(messages))
         return IMPORT_NO_MESSAGES;
     if (!yyjson_is_arr(messages))

@@ -1,4 +1,5 @@
-/* One conversation an object: id, account, created_at, messages [{role, content}], metadata. Also OpenAI's chat format. */
+/* One conversation an object: id, account, created_at, messages [{role, content}], metadata. Also OpenAI's chat format.
+ */
 #include "ingest/importer.h"
 
 static bool detect(yyjson_val *record)
@@ -21,7 +22,8 @@ static enum import_reason add_message(yyjson_val *message, struct draft *out)
     enum import_reason reason = import_content(yyjson_obj_get(message, "content"), &out->arena, &text);
     if (reason)
         return reason;
-    if (yyjson_arr_size(yyjson_obj_get(message, "tool_calls")) || yyjson_is_obj(yyjson_obj_get(message, "function_call")))
+    if (yyjson_arr_size(yyjson_obj_get(message, "tool_calls")) ||
+        yyjson_is_obj(yyjson_obj_get(message, "function_call")))
         text = str_printf(&out->arena, STR_FMT "%s[tool call]", STR_ARG(text), text.n ? "\n" : "");
     draft_add_turn(out, role, text);
     return IMPORT_OK;
@@ -30,7 +32,7 @@ static enum import_reason add_message(yyjson_val *message, struct draft *out)
 static enum import_reason map(yyjson_val *record, struct draft *out)
 {
     static const char *const known[] = {"id", "account", "created_at", "messages", NULL};
-    yyjson_val              *messages = yyjson_obj_get(record, "messages");
+    yyjson_val *messages = yyjson_obj_get(record, "messages");
     if (!messages || yyjson_is_null(messages))
         return IMPORT_NO_MESSAGES;
     if (!yyjson_is_arr(messages))

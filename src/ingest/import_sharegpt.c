@@ -1,6 +1,6 @@
 /*
- * ShareGPT: {id, conversations: [{from, value}]}. Long conversations come in pieces, `NAME_0`, `NAME_11`, ..., that follow
- * each other; a piece may begin with the assistant, and some are empty.
+ * ShareGPT: {id, conversations: [{from, value}]}. Long conversations come in pieces, `NAME_0`, `NAME_11`, ..., that
+ * follow each other; a piece may begin with the assistant, and some are empty.
  */
 #include "ingest/importer.h"
 
@@ -31,8 +31,8 @@ static enum import_reason add_message(yyjson_val *message, struct draft *out)
 static void split_piece(struct draft *out)
 {
     const char *mark = out->id.n ? memrchr(out->id.at, '_', out->id.n) : NULL;
-    size_t      n = mark ? (size_t)(mark - out->id.at) : 0;
-    int64_t     k;
+    size_t n = mark ? (size_t)(mark - out->id.at) : 0;
+    int64_t k;
     if (n == 0 || !str_to_i64((struct str){mark + 1, out->id.n - n - 1}, &k) || k < 0)
         return;
     out->piece = out->id;
@@ -43,7 +43,7 @@ static void split_piece(struct draft *out)
 static enum import_reason map(yyjson_val *record, struct draft *out)
 {
     static const char *const known[] = {"id", "conversations", NULL};
-    yyjson_val              *messages = yyjson_obj_get(record, "conversations");
+    yyjson_val *messages = yyjson_obj_get(record, "conversations");
     if (!messages || yyjson_is_null(messages))
         return IMPORT_NO_MESSAGES;
     if (!yyjson_is_arr(messages))
@@ -56,7 +56,8 @@ static enum import_reason map(yyjson_val *record, struct draft *out)
     for (yyjson_val *message; (message = yyjson_arr_iter_next(&it));)
         if ((reason = add_message(message, out)))
             return reason;
-    /* Whether a piece alone has messages does not matter: its conversation must, and that is judged when it is whole. */
+    /* Whether a piece alone has messages does not matter: its conversation must, and that is judged when it is whole.
+     */
     if (!out->piece_of.n && (reason = import_check_turns(out)))
         return reason;
     return import_metadata(record, known, out);

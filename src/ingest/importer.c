@@ -47,8 +47,8 @@ const char *import_reason_text(enum import_reason reason)
 enum import_reason import_reason_of(enum json_problem problem)
 {
     static const enum import_reason reasons[] = {
-        [JSON_WHOLE] = IMPORT_OK,         [JSON_TOO_LONG] = IMPORT_TOO_LONG, [JSON_TOO_DEEP] = IMPORT_TOO_DEEP,
-        [JSON_BROKEN] = IMPORT_BROKEN,    [JSON_CUT_OFF] = IMPORT_CUT_OFF,   [JSON_UNCLOSED] = IMPORT_UNCLOSED,
+        [JSON_WHOLE] = IMPORT_OK,      [JSON_TOO_LONG] = IMPORT_TOO_LONG, [JSON_TOO_DEEP] = IMPORT_TOO_DEEP,
+        [JSON_BROKEN] = IMPORT_BROKEN, [JSON_CUT_OFF] = IMPORT_CUT_OFF,   [JSON_UNCLOSED] = IMPORT_UNCLOSED,
     };
     return reasons[problem];
 }
@@ -106,14 +106,15 @@ static bool is_object_line(struct str line)
     if (line.n < 2 || line.at[0] != '{' || line.at[line.n - 1] != '}')
         return false;
     struct error e = {0};
-    yyjson_doc  *doc;
+    yyjson_doc *doc;
     if (json_parse(line, false, &doc, &e))
         return false;
     yyjson_doc_free(doc);
     return true;
 }
 
-/* Does one of the next lines hold a record of its own? Pretty-printed JSON indents what is inside, so column 0 counts. */
+/* Does one of the next lines hold a record of its own? Pretty-printed JSON indents what is inside, so column 0 counts.
+ */
 static bool any_record_line(struct str rest)
 {
     for (int i = 0; i < LINES_LOOKED_AT && rest.n; i++) {
@@ -140,7 +141,7 @@ static size_t find_wrapped_array(struct str head)
         size_t at = str_find(head, str_of(names[i]));
         if (at == SIZE_MAX)
             continue;
-        size_t     n = at + strlen(names[i]);
+        size_t n = at + strlen(names[i]);
         struct str rest = skip_blank((struct str){head.at + n, head.n - n});
         if (!rest.n || rest.at[0] != ':')
             continue;
@@ -151,7 +152,7 @@ static size_t find_wrapped_array(struct str head)
         if (!element.n || element.at[0] != '{' || memchr(head.at + 1, '{', (size_t)(element.at - head.at) - 1))
             continue;
         struct str key = skip_blank((struct str){element.at + 1, element.n - 1});
-        bool       message = false;
+        bool message = false;
         for (size_t j = 0; j < sizeof messages / sizeof *messages; j++)
             message = message || str_has_prefix(key, str_of(messages[j]));
         if (!message)
@@ -165,18 +166,18 @@ enum json_framing importer_frame(struct str head, bool whole, size_t *skip)
     *skip = 0;
     struct str rest = skip_blank(head);
     struct str first = str_trim(str_cut(&rest, '\n'));
-    bool       first_ends = rest.n || whole;
-    char       last = first.n ? first.at[first.n - 1] : ' ';
+    bool first_ends = rest.n || whole;
+    char last = first.n ? first.at[first.n - 1] : ' ';
     if (first.n && first.at[0] == '[') {
         /* Elements start on the bracket's own line or each on a line that ends in a comma, but for the last. */
         struct str inside = skip_blank((struct str){first.at + 1, first.n - 1});
-        bool       array = inside.n == 0 || last == ',' || !any_record_line(rest);
+        bool array = inside.n == 0 || last == ',' || !any_record_line(rest);
         return array ? JSON_VALUES : JSON_LINES;
     }
     if (!first.n || first.at[0] != '{' || (first.n > 1 && any_record_line(rest)))
         return JSON_LINES;
     struct str start = skip_blank(head);
-    size_t     at = find_wrapped_array(start);
+    size_t at = find_wrapped_array(start);
     if (at) {
         *skip = at + (size_t)(start.at - head.at);
         return JSON_VALUES;
@@ -190,7 +191,7 @@ enum json_framing importer_frame(struct str head, bool whole, size_t *skip)
 /* At least as many as there are: every value but the first follows a comma, a colon or an opening bracket. */
 static size_t count_values(const char *p, size_t n)
 {
-    bool   in_string = false;
+    bool in_string = false;
     size_t count = 1;
     for (size_t i = 0; i < n; i++) {
         char c = p[i];
@@ -228,11 +229,11 @@ enum import_reason importer_parse(const struct json_record *record, yyjson_doc *
     if (record->n > 2 * VALUES_MAX && count_values(record->text, record->n) > VALUES_MAX)
         return IMPORT_TOO_MANY_VALUES;
     yyjson_read_err err;
-    yyjson_doc     *parsed = yyjson_read_opts(record->text, record->n, YYJSON_READ_INSITU, NULL, &err);
+    yyjson_doc *parsed = yyjson_read_opts(record->text, record->n, YYJSON_READ_INSITU, NULL, &err);
     if (!parsed)
         return reason_of_parser(&err, record);
-    struct arena       scratch = {0};
-    yyjson_val        *root = yyjson_doc_get_root(parsed);
+    struct arena scratch = {0};
+    yyjson_val *root = yyjson_doc_get_root(parsed);
     enum import_reason reason = !yyjson_is_obj(root)                     ? IMPORT_NOT_OBJECT
                                 : import_has_double_keys(root, &scratch) ? IMPORT_DUPLICATE_KEY
                                                                          : IMPORT_OK;
@@ -251,10 +252,10 @@ static int compare_keys(const void *a, const void *b)
 
 bool import_has_double_keys(yyjson_val *object, struct arena *scratch)
 {
-    size_t      n = yyjson_obj_size(object), used = 0;
+    size_t n = yyjson_obj_size(object), used = 0;
     yyjson_val *few[SMALL_OBJECT], *key;
     yyjson_val **keys = n <= SMALL_OBJECT ? few : arena_new(scratch, n, sizeof *keys);
-    bool         twice = false;
+    bool twice = false;
     yyjson_obj_iter it = yyjson_obj_iter_with(object);
     while ((key = yyjson_obj_iter_next(&it)))
         keys[used++] = key;
@@ -293,7 +294,7 @@ enum import_reason import_time(yyjson_val *v, struct draft *out)
     if (!v || yyjson_is_null(v))
         return IMPORT_OK;
     if (yyjson_is_num(v)) {
-        char   text[64];
+        char text[64];
         double seconds = yyjson_get_num(v);
         if (!isfinite(seconds) || fabs(seconds) > 1e15)
             return IMPORT_BAD_TIME;
@@ -312,10 +313,22 @@ struct str import_role(struct str name)
     static const struct {
         const char *from, *to;
     } roles[] = {
-        {"user", "user"},           {"assistant", "assistant"}, {"human", "user"},       {"gpt", "assistant"},
-        {"system", "system"},       {"tool", "tool"},           {"function", "tool"},    {"developer", "system"},
-        {"chatgpt", "assistant"},   {"bing", "assistant"},      {"bard", "assistant"},   {"model", "assistant"},
-        {"bot", "assistant"},       {"ai", "assistant"},        {"claude", "assistant"}, {"observation", "tool"},
+        {"user", "user"},
+        {"assistant", "assistant"},
+        {"human", "user"},
+        {"gpt", "assistant"},
+        {"system", "system"},
+        {"tool", "tool"},
+        {"function", "tool"},
+        {"developer", "system"},
+        {"chatgpt", "assistant"},
+        {"bing", "assistant"},
+        {"bard", "assistant"},
+        {"model", "assistant"},
+        {"bot", "assistant"},
+        {"ai", "assistant"},
+        {"claude", "assistant"},
+        {"observation", "tool"},
         {"function_call", "assistant"},
     };
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
@@ -335,12 +348,24 @@ void import_line(struct buf *out, struct str line)
 static const struct {
     const char *type, *marker;
 } markers[] = {
-    {"image", "[image]"},           {"input_image", "[image]"},          {"audio", "[audio]"},
-    {"input_audio", "[audio]"},     {"real_time_user_audio", "[audio]"}, {"video", "[video]"},
-    {"tool_use", "[tool call]"},    {"tool_call", "[tool call]"},        {"function_call", "[tool call]"},
-    {"server_tool_use", "[tool call]"}, {"tool_result", "[tool result]"}, {"function_call_output", "[tool result]"},
-    {"file", "[file]"},             {"input_file", "[file]"},            {"document", "[file]"},
-    {"thinking", "[reasoning]"},    {"redacted_thinking", "[reasoning]"}, {"reasoning", "[reasoning]"},
+    {"image", "[image]"},
+    {"input_image", "[image]"},
+    {"audio", "[audio]"},
+    {"input_audio", "[audio]"},
+    {"real_time_user_audio", "[audio]"},
+    {"video", "[video]"},
+    {"tool_use", "[tool call]"},
+    {"tool_call", "[tool call]"},
+    {"function_call", "[tool call]"},
+    {"server_tool_use", "[tool call]"},
+    {"tool_result", "[tool result]"},
+    {"function_call_output", "[tool result]"},
+    {"file", "[file]"},
+    {"input_file", "[file]"},
+    {"document", "[file]"},
+    {"thinking", "[reasoning]"},
+    {"redacted_thinking", "[reasoning]"},
+    {"reasoning", "[reasoning]"},
     {"refusal", "[refusal]"},
 };
 
@@ -355,9 +380,9 @@ enum import_reason import_part(yyjson_val *part, struct buf *out, struct arena *
     if (import_has_double_keys(part, scratch))
         return IMPORT_DUPLICATE_KEY;
     yyjson_val *named = yyjson_obj_get(part, "type");
-    struct str  type = json_str(named ? named : yyjson_obj_get(part, "content_type"));
+    struct str type = json_str(named ? named : yyjson_obj_get(part, "content_type"));
     yyjson_val *text = yyjson_obj_get(part, "text");
-    bool        is_text = str_eqz(type, "text") || str_eqz(type, "input_text") || str_eqz(type, "output_text") ||
+    bool is_text = str_eqz(type, "text") || str_eqz(type, "input_text") || str_eqz(type, "output_text") ||
                    str_eqz(type, "audio_transcription");
     if (is_text && (!text || yyjson_is_null(text)))
         return IMPORT_OK;
@@ -382,9 +407,9 @@ enum import_reason import_content(yyjson_val *v, struct arena *a, struct str *ou
         return IMPORT_OK;
     if (!yyjson_is_arr(v))
         return IMPORT_WRONG_TYPE;
-    struct buf         text = {0};
+    struct buf text = {0};
     enum import_reason reason = IMPORT_OK;
-    yyjson_arr_iter    it = yyjson_arr_iter_with(v);
+    yyjson_arr_iter it = yyjson_arr_iter_with(v);
     for (yyjson_val *part; !reason && (part = yyjson_arr_iter_next(&it));)
         reason = import_part(part, &text, a);
     *out = str_dup(a, buf_str(&text));
@@ -397,8 +422,8 @@ enum import_reason import_content(yyjson_val *v, struct arena *a, struct str *ou
 static void add_member(struct draft *out, yyjson_val *key, yyjson_val *value)
 {
     struct buf *b = &out->metadata;
-    size_t      n = 0;
-    char       *json = yyjson_val_write(value, 0, &n);
+    size_t n = 0;
+    char *json = yyjson_val_write(value, 0, &n);
     if (!json)
         return; /* a number no JSON can hold: the parser lets none through */
     buf_add_char(b, b->n ? ',' : '{');
@@ -429,7 +454,7 @@ enum import_reason import_metadata(yyjson_val *record, const char *const *known,
     it = yyjson_obj_iter_with(record);
     while ((key = yyjson_obj_iter_next(&it))) {
         struct str name = json_str(key);
-        bool       shadowed = inner && yyjson_obj_getn(inner, name.at, name.n); /* what metadata says itself counts */
+        bool shadowed = inner && yyjson_obj_getn(inner, name.at, name.n); /* what metadata says itself counts */
         if (!shadowed && !is_known(name, known) && !str_eqz(name, "metadata"))
             add_member(out, key, yyjson_obj_iter_get_val(key));
     }

@@ -2,10 +2,10 @@
  * importer.h: the formats conversations come in, one row a format, and why a record is refused.
  *                                                                                Layer: ingest, uses store and base.
  *
- * To add a format: write import_NAME.c with a detect and a map function (import_claude.c is the shortest example), declare
- * its row below, list it in importers[] of importer.c, put a small invented file into tests/data/import/ and a case into
- * tests/unit/test_importers.c. How records are framed (JSON lines, an array, an array inside an object) is found out for
- * each file by importer_frame and is no business of a format.
+ * To add a format: write import_NAME.c with a detect and a map function (import_claude.c is the shortest example),
+ * declare its row below, list it in importers[] of importer.c, put a small invented file into tests/data/import/ and a
+ * case into tests/unit/test_importers.c. How records are framed (JSON lines, an array, an array inside an object) is
+ * found out for each file by importer_frame and is no business of a format.
  */
 #ifndef CLIO_INGEST_IMPORTER_H
 #define CLIO_INGEST_IMPORTER_H
@@ -46,20 +46,20 @@ const char *import_reason_text(enum import_reason reason);
 enum import_reason import_reason_of(enum json_problem problem);
 
 /*
- * What a record says. Strings are borrowed from the record's document or the arena. Life cycle: zeroed, draft_clear before
- * every record, draft_release.
+ * What a record says. Strings are borrowed from the record's document or the arena. Life cycle: zeroed, draft_clear
+ * before every record, draft_release.
  */
 struct draft {
     struct arena arena;
-    struct str   id;       /* empty: none given */
-    struct str   piece_of; /* not empty: a piece of this conversation; pieces that follow each other are joined */
-    struct str   piece;    /* the piece's own id */
-    struct str   account;  /* empty: none given */
-    bool         has_time;
-    int64_t      created_at;
-    struct buf   metadata; /* "" or a JSON object */
+    struct str id;       /* empty: none given */
+    struct str piece_of; /* not empty: a piece of this conversation; pieces that follow each other are joined */
+    struct str piece;    /* the piece's own id */
+    struct str account;  /* empty: none given */
+    bool has_time;
+    int64_t created_at;
+    struct buf metadata; /* "" or a JSON object */
     struct turn *turns;
-    size_t       turns_count, turns_cap;
+    size_t turns_count, turns_cap;
 };
 
 void draft_clear(struct draft *d);
@@ -83,8 +83,8 @@ const struct importer *importer_detect(yyjson_val *record); /* NULL: no format k
 enum json_framing importer_frame(struct str head, bool whole, size_t *skip);
 
 /*
- * Parses a framed record in place. On IMPORT_OK the caller frees *doc with yyjson_doc_free; its root is an object without
- * double keys. Memory: 32 MiB of values at most, whatever the text holds.
+ * Parses a framed record in place. On IMPORT_OK the caller frees *doc with yyjson_doc_free; its root is an object
+ * without double keys. Memory: 32 MiB of values at most, whatever the text holds.
  */
 enum import_reason importer_parse(const struct json_record *record, yyjson_doc **doc);
 
@@ -104,9 +104,10 @@ struct str import_role(struct str name);
 enum import_reason import_content(yyjson_val *v, struct arena *a, struct str *out);
 /* Appends one part (an object with a "type") on a line of its own. */
 enum import_reason import_part(yyjson_val *part, struct buf *out, struct arena *scratch);
-void               import_line(struct buf *out, struct str line);
+void import_line(struct buf *out, struct str line);
 
-/* All members but the named ones (NULL behind the last) into metadata; a member "metadata" that is an object is unfolded first. */
+/* All members but the named ones (NULL behind the last) into metadata; a member "metadata" that is an object is
+ * unfolded first. */
 enum import_reason import_metadata(yyjson_val *record, const char *const *known, struct draft *out);
 
 /* At least one turn of a user or an assistant, and not more turns than a run can hold? */

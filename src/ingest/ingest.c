@@ -13,27 +13,27 @@ enum { PEEK = 1 << 20, JOINED_MAX = 16 << 20, ID_MAX = 1000, STOP_EVERY = 64 };
 
 /* A conversation whose pieces are still coming in. Its strings live in its own draft's arena. */
 struct joined {
-    bool         open;
+    bool open;
     struct draft draft;
-    int64_t      rec, line;
-    size_t       bytes;
-    bool         last_held_turns; /* the last piece was not empty */
+    int64_t rec, line;
+    size_t bytes;
+    bool last_held_turns; /* the last piece was not empty */
 };
 
 struct ingest {
-    struct stage_context  *c;
+    struct stage_context *c;
     const struct importer *format; /* NULL until a record shows it */
-    struct str             source;
-    struct draft           draft;
-    struct joined          joined;
-    struct filter          filter;
-    struct sample          sample;
-    struct seen            seen;
-    struct arena           names; /* of sources, for the whole run */
-    int64_t                rec;   /* the next record's number */
-    int64_t                taken; /* whole, new, and through the filter */
-    int64_t                filtered, unanswered;
-    uint64_t               bytes_total, bytes_before; /* of the inputs; of those already read */
+    struct str source;
+    struct draft draft;
+    struct joined joined;
+    struct filter filter;
+    struct sample sample;
+    struct seen seen;
+    struct arena names; /* of sources, for the whole run */
+    int64_t rec;        /* the next record's number */
+    int64_t taken;      /* whole, new, and through the filter */
+    int64_t filtered, unanswered;
+    uint64_t bytes_total, bytes_before; /* of the inputs; of those already read */
 };
 
 static bool is_full(const struct ingest *g)
@@ -59,7 +59,7 @@ static enum err set_aside(struct ingest *g, int64_t line, enum import_reason rea
 static enum err put(struct ingest *g, const struct draft *d, struct conversation *conversation, struct error *e)
 {
     const struct config *cfg = g->c->config;
-    struct run          *r = g->c->run;
+    struct run *r = g->c->run;
     if (cfg->sample) {
         bool kept = sample_offer(&g->sample, conversation->rec, conversation->id, d->turns, d->turns_count);
         for (size_t i = 0; i < g->sample.evicted_count; i++) {
@@ -71,7 +71,7 @@ static enum err put(struct ingest *g, const struct draft *d, struct conversation
             return ERR_OK;
     }
     struct arena scratch = {0};
-    struct str   account = d->account;
+    struct str account = d->account;
     if (cfg->account_per_conversation)
         account = str_printf(&scratch, "conversation " STR_FMT, STR_ARG(conversation->id));
     enum err err = records_account(r, account, &conversation->account, e);
@@ -81,7 +81,7 @@ static enum err put(struct ingest *g, const struct draft *d, struct conversation
 
 static enum err take(struct ingest *g, const struct draft *d, int64_t rec, int64_t line, struct error *e)
 {
-    struct arena        scratch = {0};
+    struct arena scratch = {0};
     struct conversation conversation = {
         .rec = rec,
         .id = d->id.n ? d->id : str_printf(&scratch, STR_FMT ":%lld", STR_ARG(g->source), (long long)line),
@@ -93,7 +93,7 @@ static enum err take(struct ingest *g, const struct draft *d, int64_t rec, int64
         .source = g->source,
         .line = line,
     };
-    bool     by_completion = g->c->config->sample_by == SAMPLE_COMPLETIONS;
+    bool by_completion = g->c->config->sample_by == SAMPLE_COMPLETIONS;
     enum err result = ERR_OK;
     if (by_completion)
         conversation.turns_count = sample_last_completion(d->turns, d->turns_count);
@@ -174,8 +174,8 @@ static enum err join(struct ingest *g, const struct draft *d, int64_t line, stru
 
 static enum err take_record(struct ingest *g, const struct json_record *record, struct error *e)
 {
-    yyjson_doc        *doc;
-    enum err           result;
+    yyjson_doc *doc;
+    enum err result;
     enum import_reason reason = importer_parse(record, &doc);
     draft_clear(&g->draft);
     if (!reason) {
@@ -211,9 +211,9 @@ static void estimate(struct ingest *g, const struct json_stream *s)
 static enum err read_records(struct ingest *g, struct json_stream *s, struct error *e)
 {
     struct str head;
-    bool       whole, more = true;
-    size_t     skip;
-    enum err   result = json_stream_peek(s, PEEK, &head, &whole, e);
+    bool whole, more = true;
+    size_t skip;
+    enum err result = json_stream_peek(s, PEEK, &head, &whole, e);
     if (result)
         return result;
     enum json_framing framing = importer_frame(head, whole, &skip);
@@ -234,10 +234,10 @@ static enum err read_records(struct ingest *g, struct json_stream *s, struct err
 
 static enum err read_file(struct ingest *g, size_t i, struct error *e)
 {
-    const char        *path = g->c->inputs[i].path;
+    const char *path = g->c->inputs[i].path;
     struct json_limits limits = {.record_max = INGEST_RECORD_MAX};
     struct json_stream s;
-    enum err           result = json_stream_open(&s, path, &limits, e);
+    enum err result = json_stream_open(&s, path, &limits, e);
     if (result)
         return result;
     g->format = NULL;
@@ -253,11 +253,11 @@ static enum err read_file(struct ingest *g, size_t i, struct error *e)
 /* By completion, a conversation is stored with all its turns until it is known which of its completions stay drawn. */
 static enum err cut_to_sample(struct ingest *g, struct error *e)
 {
-    struct arena        a = {0}, turns = {0};
+    struct arena a = {0}, turns = {0};
     struct sample_kept *kept;
-    size_t              n;
-    enum err            result = ERR_OK;
-    struct run         *r = g->c->run;
+    size_t n;
+    enum err result = ERR_OK;
+    struct run *r = g->c->run;
     sample_result(&g->sample, &a, &kept, &n);
     for (size_t i = 0; i < n && result == ERR_OK; i++) {
         struct conversation conversation;
@@ -280,8 +280,8 @@ static enum err cut_to_sample(struct ingest *g, struct error *e)
 static enum err finish(struct ingest *g, struct error *e)
 {
     struct stage_context *c = g->c;
-    int64_t               kept = 0, stored = 0;
-    enum err              result = cut_to_sample(g, e);
+    int64_t kept = 0, stored = 0;
+    enum err result = cut_to_sample(g, e);
     if (result == ERR_OK)
         result = db_flush(c->run->db, e);
     if (result == ERR_OK)
@@ -289,7 +289,8 @@ static enum err finish(struct ingest *g, struct error *e)
     if (result)
         return result;
     c->done = c->total = stored + c->quarantined;
-    stage_note(c, "%lld conversations; %lld quarantined, %lld outside the filter, %lld without an answer, %lld not drawn",
+    stage_note(c,
+               "%lld conversations; %lld quarantined, %lld outside the filter, %lld without an answer, %lld not drawn",
                (long long)stored, (long long)c->quarantined, (long long)g->filtered, (long long)g->unanswered,
                (long long)(g->taken - stored));
     if (stored)
@@ -302,7 +303,7 @@ static enum err finish(struct ingest *g, struct error *e)
 static enum err run_inputs(struct ingest *g, struct error *e)
 {
     struct stage_context *c = g->c;
-    enum err              result = filter_open(&g->filter, c->config->filter, e);
+    enum err result = filter_open(&g->filter, c->config->filter, e);
     if (result == ERR_OK)
         result = records_reset(c->run, e);
     for (size_t i = 0; i < c->inputs_count; i++) {

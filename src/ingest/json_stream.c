@@ -13,9 +13,9 @@ enum err json_stream_open(struct json_stream *s, const char *path, const struct 
 {
     *s = (struct json_stream){.fd = -1, .path = path, .saved_at = SIZE_MAX, .closed = true};
     s->record_max = limits && limits->record_max ? limits->record_max : RECORD_MAX;
-    s->depth_max = limits && limits->depth_max && limits->depth_max < JSON_DEPTH_LIMIT ? limits->depth_max
-                                                                                       : JSON_DEPTH_LIMIT;
-    bool        standard = strcmp(path, "-") == 0;
+    s->depth_max =
+        limits && limits->depth_max && limits->depth_max < JSON_DEPTH_LIMIT ? limits->depth_max : JSON_DEPTH_LIMIT;
+    bool standard = strcmp(path, "-") == 0;
     struct stat st;
     s->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (s->fd < 0 || fstat(s->fd, &st) != 0)
@@ -168,7 +168,7 @@ static enum err find_line(struct json_stream *s, size_t *end, bool *newline, boo
     size_t seen = 0;
     for (;;) {
         size_t left = s->n - s->head - seen;
-        char  *nl = left ? memchr(s->at + s->head + seen, '\n', left) : NULL;
+        char *nl = left ? memchr(s->at + s->head + seen, '\n', left) : NULL;
         *newline = nl != NULL;
         *end = nl ? (size_t)(nl - s->at) : s->n;
         *too_long = *end - s->head > s->record_max;
@@ -184,8 +184,8 @@ static enum err find_line(struct json_stream *s, size_t *end, bool *newline, boo
 static enum err next_line(struct json_stream *s, struct json_record *out, bool *more, struct error *e)
 {
     for (;;) {
-        size_t   end;
-        bool     newline, too_long;
+        size_t end;
+        bool newline, too_long;
         enum err err = find_line(s, &end, &newline, &too_long, e);
         if (err)
             return err;
@@ -218,7 +218,8 @@ static enum err next_line(struct json_stream *s, struct json_record *out, bool *
 
 enum step { STEP_MORE, STEP_END, STEP_BROKEN };
 
-/* Moves *p behind the string's closing quote, or to the end. A raw newline is an error JSON's grammar lets us see early. */
+/* Moves *p behind the string's closing quote, or to the end. A raw newline is an error JSON's grammar lets us see
+ * early. */
 static enum step scan_string(struct json_scan *k, const char **p, const char *end, bool newlines)
 {
     const char *from = *p;
@@ -361,7 +362,7 @@ static void learn_mark(struct json_stream *s)
     if (p == end || *p != '"')
         return;
     const char *close = memchr(p + 1, '"', (size_t)(end - p - 1));
-    size_t      n = close ? (size_t)(close + 1 - from) : 0;
+    size_t n = close ? (size_t)(close + 1 - from) : 0;
     if (!close || s->gap_n + n > sizeof s->mark)
         return;
     memcpy(s->mark, s->gap, s->gap_n);
@@ -416,7 +417,7 @@ static enum err drop_value(struct json_stream *s, size_t seen, struct error *e)
     s->head = seen;
     for (;;) {
         const char *p = s->at + s->head;
-        enum step   step = scan_value(s, &p, s->at + s->n);
+        enum step step = scan_value(s, &p, s->at + s->n);
         s->head = (size_t)(p - s->at);
         if (step == STEP_BROKEN)
             return find_mark(s, s->head, e);
@@ -469,7 +470,7 @@ static enum err next_nested(struct json_stream *s, struct json_record *out, stru
     s->scan = (struct json_scan){0};
     for (size_t seen = 0;;) {
         const char *p = s->at + s->head + seen;
-        enum step   step = scan_value(s, &p, s->at + s->n);
+        enum step step = scan_value(s, &p, s->at + s->n);
         seen = (size_t)(p - s->at) - s->head;
         if (seen > s->record_max && step == STEP_MORE)
             return too_long(s, s->head + seen, out, e);
@@ -518,8 +519,8 @@ enum err json_stream_next(struct json_stream *s, struct json_record *out, bool *
 {
     if (!s->started) {
         struct str view;
-        bool       whole;
-        enum err   err = json_stream_peek(s, 3, &view, &whole, e);
+        bool whole;
+        enum err err = json_stream_peek(s, 3, &view, &whole, e);
         if (err)
             return err;
     }

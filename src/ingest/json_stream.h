@@ -5,9 +5,9 @@
  * Two framings. JSON_LINES: a record is a line. JSON_VALUES: records are values that follow each other, and a top-level
  * array is opened, so that its elements are the records; concatenated arrays and pretty-printed values work as well.
  *
- * Bad bytes never end the reading. A record that cannot be handed out whole comes with a problem instead of text. After a
- * broken record in JSON_VALUES the reader looks for the next place that looks like the beginnings of records before it
- * (the separator, the indentation and the first key), so that one missing quote costs one record, not the rest.
+ * Bad bytes never end the reading. A record that cannot be handed out whole comes with a problem instead of text. After
+ * a broken record in JSON_VALUES the reader looks for the next place that looks like the beginnings of records before
+ * it (the separator, the indentation and the first key), so that one missing quote costs one record, not the rest.
  */
 #ifndef CLIO_INGEST_JSON_STREAM_H
 #define CLIO_INGEST_JSON_STREAM_H
@@ -34,46 +34,47 @@ struct json_limits {
 
 struct json_record {
     enum json_problem problem;
-    char             *text;         /* may be changed in place until the next call; four zero bytes follow */
-    size_t            n;            /* 0 when there is a problem */
-    int64_t           number;       /* line (JSON_LINES) or element (JSON_VALUES), from 1 */
-    uint64_t          offset;       /* of its first byte in the file */
-    bool              unterminated; /* the last line, without its newline: an error at its end means cut off */
+    char *text;        /* may be changed in place until the next call; four zero bytes follow */
+    size_t n;          /* 0 when there is a problem */
+    int64_t number;    /* line (JSON_LINES) or element (JSON_VALUES), from 1 */
+    uint64_t offset;   /* of its first byte in the file */
+    bool unterminated; /* the last line, without its newline: an error at its end means cut off */
 };
 
 /* The scanner's place inside one value. */
 struct json_scan {
-    size_t   depth;
+    size_t depth;
     uint64_t kinds[JSON_DEPTH_LIMIT / 64]; /* one bit a level: set inside an object */
-    bool     in_string, escaped, deep;
+    bool in_string, escaped, deep;
 };
 
 struct json_stream {
-    int               fd;
-    const char       *path;
+    int fd;
+    const char *path;
     enum json_framing framing;
-    size_t            record_max, depth_max;
-    char             *at; /* the buffer: bytes head..n are not consumed yet */
-    size_t            head, n, cap;
-    bool              eof, started, wrapped, array, closed, distrust, finished;
-    uint64_t          base; /* offset of at[0] in the file */
-    int64_t           number;
-    struct json_scan  scan;
-    uint64_t          rewound; /* bytes scanned a second time, to bound the work on hostile files */
-    char              saved[4];
-    size_t            saved_at; /* SIZE_MAX: nothing borrowed by padding */
-    char              mark[JSON_MARK_MAX];
-    size_t            mark_n; /* what records begin with; 0: not known */
-    char              gap[JSON_MARK_MAX];
-    size_t            gap_n; /* the separator before the coming record; SIZE_MAX: not usable */
+    size_t record_max, depth_max;
+    char *at; /* the buffer: bytes head..n are not consumed yet */
+    size_t head, n, cap;
+    bool eof, started, wrapped, array, closed, distrust, finished;
+    uint64_t base; /* offset of at[0] in the file */
+    int64_t number;
+    struct json_scan scan;
+    uint64_t rewound; /* bytes scanned a second time, to bound the work on hostile files */
+    char saved[4];
+    size_t saved_at; /* SIZE_MAX: nothing borrowed by padding */
+    char mark[JSON_MARK_MAX];
+    size_t mark_n; /* what records begin with; 0: not known */
+    char gap[JSON_MARK_MAX];
+    size_t gap_n; /* the separator before the coming record; SIZE_MAX: not usable */
 };
 
 /* Errors: ERR_INPUT the file cannot be opened or is a folder. "-" is standard input, read from where it stands. */
 MUST_USE enum err json_stream_open(struct json_stream *s, const char *path, const struct json_limits *limits,
                                    struct error *e);
-void              json_stream_close(struct json_stream *s);
+void json_stream_close(struct json_stream *s);
 
-/* The first bytes (without a byte order mark), at least `want` of them unless the file is shorter; nothing is consumed. */
+/* The first bytes (without a byte order mark), at least `want` of them unless the file is shorter; nothing is consumed.
+ */
 MUST_USE enum err json_stream_peek(struct json_stream *s, size_t want, struct str *view, bool *whole, struct error *e);
 
 /* Must come before the first json_stream_next. skip > 0 (JSON_VALUES): an array that starts that far into the peeked

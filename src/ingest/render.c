@@ -12,13 +12,15 @@ enum { BYTES_PER_TOKEN_MAX = 6 };
 
 /* Names of tags that prompts wrap texts in: text from a conversation may not open or close them. */
 static const char *const tags[] = {
-    "user",    "assistant", "system",       "tool",   "transcript", "conversation", "conversations", "member",  "members",
-    "summary", "summaries", "instructions", "answer", "contrast",   "example",      "examples",      "cluster", "clusters",
+    "user",          "assistant", "system",  "tool",     "transcript", "conversation",
+    "conversations", "member",    "members", "summary",  "summaries",  "instructions",
+    "answer",        "contrast",  "example", "examples", "cluster",    "clusters",
 };
 
 /* ---- text ------------------------------------------------------------------------------------------------------- */
 
-/* Does s, which starts with '<', look like a tag of ours, or like a model's control token, <|...|>? Case and blanks do not help. */
+/* Does s, which starts with '<', look like a tag of ours, or like a model's control token, <|...|>? Case and blanks do
+ * not help. */
 static bool is_tag(struct str s)
 {
     size_t i = 1;
@@ -120,8 +122,8 @@ static void add_left_out(struct buf *out, size_t n, const char *what)
 }
 
 /*
- * The text cut to about `tokens`: head, tail or both. Only as much of it is cleaned as can be shown; the cut itself is made
- * on rendered text, because cleaning and harmless brackets change its length.
+ * The text cut to about `tokens`: head, tail or both. Only as much of it is cleaned as can be shown; the cut itself is
+ * made on rendered text, because cleaning and harmless brackets change its length.
  */
 static void add_cut(struct buf *out, struct str text, enum part part, size_t tokens)
 {
@@ -137,7 +139,7 @@ static void add_cut(struct buf *out, struct str text, enum part part, size_t tok
     if (part != PART_HEAD)
         add_text(&tail, (struct str){text.at + start, text.n - start});
     struct str before = head_of(buf_str(&head), each), behind = tail_of(buf_str(&tail), each);
-    size_t     shown = text_chars(before) + text_chars(behind), all = text_chars(text);
+    size_t shown = text_chars(before) + text_chars(behind), all = text_chars(text);
     buf_add(out, before);
     buf_addz(out, before.n ? "\n" : "");
     add_left_out(out, all > shown ? all - shown : 1, "character");
@@ -154,7 +156,7 @@ static void add_turn(struct buf *out, const struct turn *t, enum part part, size
         return;
     }
     const char *tag = str_eqz(t->role, "user") ? "user" : "assistant";
-    struct str  text = str_trim(t->text);
+    struct str text = str_trim(t->text);
     buf_printf(out, "<%s>\n", tag);
     if (part == PART_WHOLE)
         add_text(out, text);
@@ -166,11 +168,11 @@ static void add_turn(struct buf *out, const struct turn *t, enum part part, size
 /* ---- the cut ---------------------------------------------------------------------------------------------------- */
 
 struct plan {
-    size_t *cost; /* of every turn, whole */
-    size_t  head, tail;  /* turns 0..head and tail..n-1 are kept (head < n, tail > head unless there is only one) */
-    size_t  first, last; /* the turns that are there in any case: the first user turn and the last turn */
-    size_t  first_tokens, last_tokens; /* room for them; SIZE_MAX: whole */
-    bool    gap_before; /* what comes before `first` is left out */
+    size_t *cost;       /* of every turn, whole */
+    size_t head, tail;  /* turns 0..head and tail..n-1 are kept (head < n, tail > head unless there is only one) */
+    size_t first, last; /* the turns that are there in any case: the first user turn and the last turn */
+    size_t first_tokens, last_tokens; /* room for them; SIZE_MAX: whole */
+    bool gap_before;                  /* what comes before `first` is left out */
 };
 
 static size_t first_user_turn(const struct conversation *c)
@@ -181,7 +183,8 @@ static size_t first_user_turn(const struct conversation *c)
     return 0;
 }
 
-/* Gives the two turns that must be there their room: each its half, and what the other does not need. Returns what is left. */
+/* Gives the two turns that must be there their room: each its half, and what the other does not need. Returns what is
+ * left. */
 static size_t reserve(struct plan *p, size_t room)
 {
     size_t a = p->cost[p->first], b = p->cost[p->last], half = room / 2;
@@ -202,7 +205,8 @@ static size_t reserve(struct plan *p, size_t room)
     return 0;
 }
 
-/* Keeps turns from both ends while they fit, the head up to half of what is left, then the tail, then the head again. */
+/* Keeps turns from both ends while they fit, the head up to half of what is left, then the tail, then the head again.
+ */
 static void plan_cut(struct plan *p, size_t budget)
 {
     size_t room = budget > 2 * MARKER_COST ? budget - 2 * MARKER_COST : 0;
@@ -235,7 +239,7 @@ static void add_planned(const struct conversation *c, const struct plan *p, stru
             i = p->tail;
         }
         enum part part = PART_WHOLE;
-        size_t    tokens = SIZE_MAX;
+        size_t tokens = SIZE_MAX;
         if (i == p->first && p->first_tokens != SIZE_MAX) {
             part = i == p->last ? PART_BOTH : PART_HEAD;
             tokens = p->first_tokens;
@@ -249,9 +253,10 @@ static void add_planned(const struct conversation *c, const struct plan *p, stru
 
 void render_transcript(const struct conversation *c, size_t budget_tokens, struct buf *out)
 {
-    size_t       n = c->turns_count, total = 0;
+    size_t n = c->turns_count, total = 0;
     struct arena scratch = {0};
-    struct plan  p = {.cost = arena_new(&scratch, n, sizeof *p.cost), .last = n ? n - 1 : 0, .first = first_user_turn(c)};
+    struct plan p = {
+        .cost = arena_new(&scratch, n, sizeof *p.cost), .last = n ? n - 1 : 0, .first = first_user_turn(c)};
     for (size_t i = 0; i < n && budget_tokens; i++)
         total += p.cost[i] = turn_cost(&c->turns[i], budget_tokens);
     if (total > budget_tokens) {

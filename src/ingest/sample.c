@@ -140,7 +140,7 @@ void sample_result(const struct sample *s, struct arena *a, struct sample_kept *
     struct sample_kept *by_slot = arena_zero(a, s->slots_count, sizeof *by_slot);
     for (size_t i = 0; i < s->count; i++) {
         struct sample_kept *k = &by_slot[s->heap[i].slot];
-        size_t              turns = s->by == SAMPLE_COMPLETIONS ? (size_t)s->heap[i].turn + 1 : SIZE_MAX;
+        size_t turns = s->by == SAMPLE_COMPLETIONS ? (size_t)s->heap[i].turn + 1 : SIZE_MAX;
         k->rec = s->slots[s->heap[i].slot].rec;
         k->turns = turns > k->turns ? turns : k->turns;
     }

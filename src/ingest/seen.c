@@ -16,7 +16,7 @@ static bool insert(uint64_t *at, size_t cap, uint64_t key)
 
 static void grow(struct seen *s)
 {
-    size_t    cap = s->cap ? 2 * s->cap : 1024;
+    size_t cap = s->cap ? 2 * s->cap : 1024;
     uint64_t *at = mem_zero(cap, sizeof *at);
     for (size_t i = 0; i < s->cap; i++)
         if (s->at[i])

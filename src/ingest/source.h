@@ -7,7 +7,8 @@
 
 #include "stage/stage.h"
 
-/* The file's name without its folders ("standard input" for "-"); a second file of that name becomes "NAME#2". In the arena. */
+/* The file's name without its folders ("standard input" for "-"); a second file of that name becomes "NAME#2". In the
+ * arena. */
 struct str source_name(const struct input_file *inputs, size_t i, struct arena *a);
 
 #endif

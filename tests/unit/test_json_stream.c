@@ -1,4 +1,5 @@
-/* The framer: where records begin and end, whatever lies between, and what it says about the ones it cannot hand out. */
+/* The framer: where records begin and end, whatever lies between, and what it says about the ones it cannot hand out.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,14 +16,14 @@
 
 struct result {
     struct json_record records[64];
-    char              *texts[64];
-    size_t             n;
+    char *texts[64];
+    size_t n;
 };
 
 static void collect(struct json_stream *s, struct result *r)
 {
     struct error e = {0};
-    bool         more;
+    bool more;
     memset(r, 0, sizeof *r);
     for (struct json_record record;;) {
         assert_int_equal(json_stream_next(s, &record, &more, &e), ERR_OK);
@@ -45,12 +46,12 @@ static void release(struct result *r)
 static void frame(struct str bytes, enum json_framing framing, size_t skip, const struct json_limits *limits,
                   struct result *r)
 {
-    char               path[] = "/tmp/clio-test-XXXXXX";
-    int                fd = mkstemp(path);
+    char path[] = "/tmp/clio-test-XXXXXX";
+    int fd = mkstemp(path);
     struct json_stream s;
-    struct error       e = {0};
-    struct str         view;
-    bool               whole;
+    struct error e = {0};
+    struct str view;
+    bool whole;
     assert_true(fd >= 0);
     assert_int_equal(write(fd, bytes.at, bytes.n), (ssize_t)bytes.n);
     close(fd);
@@ -110,7 +111,7 @@ static void lines_too_long_or_deep(void **state)
 {
     (void)state;
     struct json_limits limits = {.record_max = 10, .depth_max = 3};
-    struct result      r;
+    struct result r;
     frame(STR("{\"a\":1}\n01234567890123\n[[[1]]]\n[[[[]]]]\n\"[[[[\\\"\"\n"), JSON_LINES, 0, &limits, &r);
     assert_int_equal(r.n, 5);
     expect(&r, 0, "{\"a\":1}", 1);
@@ -169,12 +170,12 @@ static void values_resync(void **state)
 {
     (void)state;
     static const char *const broken[] = {
-        "{\"id\":2,\"t\":\"no end},",   "{\"id\":2,\"t\":[1},",  "{\"id\":2,\"t\":[1,2,", "{\"id\":2,\"t\":1}}},",
-        "{\"id\":2,\"t\":\"x\"y\"z\"},", "{\"id\":2,\"t\":{\"id\":1,",
+        "{\"id\":2,\"t\":\"no end},", "{\"id\":2,\"t\":[1},",          "{\"id\":2,\"t\":[1,2,",
+        "{\"id\":2,\"t\":1}}},",      "{\"id\":2,\"t\":\"x\"y\"z\"},", "{\"id\":2,\"t\":{\"id\":1,",
     };
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         struct result r;
-        struct buf    b = {0};
+        struct buf b = {0};
         buf_printf(&b, "[\n  {\"id\":1},\n  %s\n  {\"id\":3},\n  {\"id\":4}\n]\n", broken[i]);
         frame(buf_str(&b), JSON_VALUES, 0, NULL, &r);
         size_t good = 0;
@@ -205,8 +206,9 @@ static void values_too_long_or_deep(void **state)
 {
     (void)state;
     struct json_limits limits = {.record_max = 20, .depth_max = 3};
-    struct result      r;
-    frame(STR("[{\"a\":\"0123456789 0123456789\"},{\"b\":[[1]]},{\"b\":[[[1]]]},{\"c\":3}]"), JSON_VALUES, 0, &limits, &r);
+    struct result r;
+    frame(STR("[{\"a\":\"0123456789 0123456789\"},{\"b\":[[1]]},{\"b\":[[[1]]]},{\"c\":3}]"), JSON_VALUES, 0, &limits,
+          &r);
     assert_int_equal(r.n, 4);
     expect_problem(&r, 0, JSON_TOO_LONG, 1);
     expect(&r, 1, "{\"b\":[[1]]}", 2);
@@ -220,8 +222,8 @@ static void values_far_too_long(void **state)
 {
     (void)state;
     struct json_limits limits = {.record_max = 1 << 16};
-    struct result      r;
-    struct buf         b = {0};
+    struct result r;
+    struct buf b = {0};
     for (int framing = 0; framing < 2; framing++) {
         buf_clear(&b);
         buf_addz(&b, framing ? "[{\"a\":\"" : "{\"a\":\"");
@@ -249,12 +251,12 @@ static void long_streams(void **state)
 {
     (void)state;
     for (int framing = 0; framing < 2; framing++) {
-        char               path[] = "/tmp/clio-test-XXXXXX";
-        FILE              *f = fdopen(mkstemp(path), "wb");
-        struct rng         rng = rng_seed(5, 0);
+        char path[] = "/tmp/clio-test-XXXXXX";
+        FILE *f = fdopen(mkstemp(path), "wb");
+        struct rng rng = rng_seed(5, 0);
         struct json_stream s;
-        struct error       e = {0};
-        const int64_t      n = 3000;
+        struct error e = {0};
+        const int64_t n = 3000;
         assert_non_null(f);
         fputs(framing ? "[" : "", f);
         for (int64_t i = 0; i < n; i++) {
@@ -269,8 +271,8 @@ static void long_streams(void **state)
         json_stream_frame(&s, framing ? JSON_VALUES : JSON_LINES, 0);
         for (int64_t i = 0; i <= n; i++) {
             struct json_record record;
-            bool               more;
-            char               start[40];
+            bool more;
+            char start[40];
             assert_int_equal(json_stream_next(&s, &record, &more, &e), ERR_OK);
             assert_int_equal(more, i < n);
             if (!more)
@@ -291,11 +293,11 @@ static void random_bytes(void **state)
     (void)state;
     static const char letters[] = "{}[]\",:\\ \n\r\t1a\0\xff";
     for (uint64_t seed = 0; seed < 3000; seed++) {
-        char               bytes[60];
-        struct rng         rng = rng_seed(seed, 1);
-        struct result      r;
+        char bytes[60];
+        struct rng rng = rng_seed(seed, 1);
+        struct result r;
         struct json_limits limits = {.record_max = 1 + rng_below(&rng, 60), .depth_max = 1 + rng_below(&rng, 6)};
-        size_t             n = rng_below(&rng, sizeof bytes);
+        size_t n = rng_below(&rng, sizeof bytes);
         for (size_t i = 0; i < n; i++)
             bytes[i] = letters[rng_below(&rng, sizeof letters - 1)];
         frame((struct str){bytes, n}, seed % 2 ? JSON_VALUES : JSON_LINES, 0, &limits, &r);
@@ -309,7 +311,7 @@ static void unreadable(void **state)
 {
     (void)state;
     struct json_stream s;
-    struct error       e = {0};
+    struct error e = {0};
     assert_int_equal(json_stream_open(&s, "/nowhere/at/all", NULL, &e), ERR_INPUT);
     assert_int_equal(json_stream_open(&s, "/tmp", NULL, &e), ERR_INPUT);
 }
