@@ -125,7 +125,19 @@ enum err vectors_write(struct run *r, struct str name, struct mat m, const int64
 static enum err damaged(const char *path, const char *how, struct error *e)
 {
     error_set(e, ERR_IO, "%s is damaged: %s", path, how);
-    return error_hint(e, "delete the file and run again: the stage embed writes it anew"), ERR_IO;
+    return error_hint(e, "run the same command again: the stage embed writes it anew"), ERR_IO;
+}
+
+/* Makes the hint true: what embed once wrote no longer counts as done. The run is told nothing when it is only read. */
+static void undo_stage(struct run *r)
+{
+    int64_t done = 0;
+    if (r->lock_fd < 0 || db_owned(r->db) ||
+        db_get_int(r->db, NULL, &done, 0, "SELECT done FROM stage WHERE name = 'embed'", "") != ERR_OK || !done)
+        return;
+    if (db_put(r->db, NULL, "UPDATE stage SET done = 0 WHERE name = 'embed'", "") == ERR_OK &&
+        db_flush(r->db, NULL) == ERR_OK && run_write_manifest(r, NULL) == ERR_OK)
+        return; /* a failure here is less than the one about to be reported */
 }
 
 static enum err check(const char *path, struct str bytes, struct header *h, struct layout *l, struct error *e)
@@ -160,8 +172,9 @@ enum err vectors_open(struct run *r, struct str name, struct vectors *out, struc
     *out = (struct vectors){0};
     const char *path = vectors_path(r, name);
     if (!file_exists(path)) {
+        undo_stage(r);
         error_set(e, ERR_IO, "%s is missing", path);
-        return error_hint(e, "run again: the stage embed writes it"), ERR_IO;
+        return error_hint(e, "run the same command again: the stage embed writes it"), ERR_IO;
     }
     struct file_map m;
     struct header h;
@@ -178,6 +191,7 @@ enum err vectors_open(struct run *r, struct str name, struct vectors *out, struc
             result = damaged(path, "its records are out of order", e);
     }
     if (result != ERR_OK) {
+        undo_stage(r);
         file_map_close(&m);
         *out = (struct vectors){0};
         return result;

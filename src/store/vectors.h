@@ -17,7 +17,8 @@ struct vectors {
 };
 
 MUST_USE enum err vectors_write(struct run *r, struct str name, struct mat m, const int64_t *recs, struct error *e);
-MUST_USE enum err vectors_open(struct run *r, struct str name, struct vectors *out, struct error *e); /* checks the checksum */
+/* Checks the checksum. A missing or damaged file is ERR_IO and marks the stage embed as not done: the next run writes it anew. */
+MUST_USE enum err vectors_open(struct run *r, struct str name, struct vectors *out, struct error *e);
 void              vectors_close(struct vectors *v);
 
 #endif

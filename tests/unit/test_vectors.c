@@ -80,6 +80,7 @@ static void test_damage_is_found(void **state)
     OK(vectors_write(&r, STR("x"), (struct mat){at, N, D}, recs, &e));
     const char *path = run_path(&r, "private/x.vec");
     OK(file_read(path, 1 << 20, &bytes, &e));
+    OK(run_stage_put(&r, "embed", &(struct stage_state){.done = true}, &e));
     size_t pad_from = 64 + N * 8, pad_to = 128;
     for (size_t i = 0; i < bytes.n; i++) {
         if (i >= pad_from && i < pad_to)
@@ -91,6 +92,9 @@ static void test_damage_is_found(void **state)
         assert_non_null(strstr(e.hint, "the stage embed writes it anew"));
         assert_null(v.map);
     }
+    struct stage_state embed;
+    OK(run_stage_get(&r, "embed", &r.arena, &embed, &e));
+    assert_false(embed.done); /* the hint is true: running again writes the file */
     for (size_t n = 0; n < bytes.n; n += 13) {
         overwrite(path, (struct str){bytes.at, n});
         assert_int_equal(vectors_open(&r, STR("x"), &v, &e), ERR_IO);
