@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/suggest.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -50,25 +51,28 @@ enum err progress_init(struct progress *p, FILE *out, const char *word, bool qui
     return word ? mode_of(word, &p->mode, e) : ERR_OK;
 }
 
-void format_duration(double seconds, char out[16])
+void format_duration(double seconds, char out[FORMAT_BYTES])
 {
-    long long s = seconds > 0 ? (long long)(seconds + 0.5) : 0;
-    if (s > 359999)
-        s = 359999; /* 99:59:59 */
+    double left = seconds > 0 ? seconds : 0;
+    if (left < 9.95) {
+        snprintf(out, FORMAT_BYTES, "%.1fs", left);
+        return;
+    }
+    long long s = left < 359999 ? (long long)(left + 0.5) : 359999; /* 99:59:59 */
     if (s >= 3600)
-        snprintf(out, 16, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
+        snprintf(out, FORMAT_BYTES, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
     else
-        snprintf(out, 16, "%lld:%02lld", s / 60, s % 60);
+        snprintf(out, FORMAT_BYTES, "%lld:%02lld", s / 60, s % 60);
 }
 
-void format_count(int64_t n, char out[16])
+void format_count(int64_t n, char out[FORMAT_BYTES])
 {
     if (n < 10000)
-        snprintf(out, 16, "%lld", (long long)n);
+        snprintf(out, FORMAT_BYTES, "%lld", (long long)n);
     else if (n < 1000000)
-        snprintf(out, 16, "%.1fk", (double)n / 1e3);
+        snprintf(out, FORMAT_BYTES, "%.1fk", (double)n / 1e3);
     else
-        snprintf(out, 16, "%.1fM", (double)n / 1e6);
+        snprintf(out, FORMAT_BYTES, "%.1fM", (double)n / 1e6);
 }
 
 /* Asked at every redraw, so a resized window is followed without a signal handler. */
@@ -111,7 +115,7 @@ static void add_bar(struct buf *b, const struct event *ev)
 /* "  facets      [####................] 52/120  1.3/s  0:52 left  84.1k tokens  2 set aside" */
 static void add_line(const struct progress *p, const struct event *ev, bool running, struct buf *b)
 {
-    char text[16];
+    char text[FORMAT_BYTES];
     buf_printf(b, "  %-10s ", ev->stage);
     if (running && p->mode == PROGRESS_BAR)
         add_bar(b, ev);
@@ -122,7 +126,8 @@ static void add_line(const struct progress *p, const struct event *ev, bool runn
     if (running && p->rate > 0) {
         buf_printf(b, p->rate >= 10 ? "  %.0f/s" : "  %.2f/s", p->rate);
         if (ev->total > ev->done) {
-            format_duration(p->eta_s - (clock_seconds() - p->eta_at), text);
+            /* Counts down between two estimates; whole seconds, because it is a guess. */
+            format_duration(fmax(10, p->eta_s - (clock_seconds() - p->eta_at)), text);
             buf_printf(b, "  %s left", text);
         }
     }

@@ -34,8 +34,9 @@ MUST_USE enum err progress_init(struct progress *p, FILE *out, const char *word,
 void progress_event(void *progress, const struct event *event);
 void progress_close(struct progress *p); /* leaves the cursor on a fresh line */
 
-/* "1:05", "2:03:10"; and "950", "12.3k", "4.5M". Both into out[16], for reports too. */
-void format_duration(double seconds, char out[16]);
-void format_count(int64_t n, char out[16]);
+/* "4.2s", "1:05", "2:03:10"; and "950", "12.3k", "4.5M". For reports too. */
+enum { FORMAT_BYTES = 64 };
+void format_duration(double seconds, char out[FORMAT_BYTES]);
+void format_count(int64_t n, char out[FORMAT_BYTES]);
 
 #endif

@@ -85,7 +85,7 @@ void report_release(struct report *r)
 
 static void print_stage(const struct report_stage *s, FILE *out)
 {
-    char took[16] = "", calls[16] = "", in[16] = "", written[16] = "";
+    char took[FORMAT_BYTES] = "", calls[FORMAT_BYTES] = "", in[FORMAT_BYTES] = "", written[FORMAT_BYTES] = "";
     if (!s->state.done) {
         fprintf(out, "  %-10s not done\n", s->name);
         return;
@@ -96,13 +96,14 @@ static void print_stage(const struct report_stage *s, FILE *out)
         format_count((int64_t)s->tokens_in, in);
         format_count((int64_t)s->tokens_out, written);
     }
-    fprintf(out, "  %-10s %9lld %9lld %8s %8s %9s %9s  " STR_FMT "\n", s->name, (long long)s->state.ok,
-            (long long)s->state.quarantined, took, calls, in, written, STR_ARG(s->state.note));
+    fprintf(out, "  %-10s %9lld %9lld %8s %8s %9s %9s%s" STR_FMT "\n", s->name, (long long)s->state.ok,
+            (long long)s->state.quarantined, took, calls, in, written, s->state.note.n ? "  " : "",
+            STR_ARG(s->state.note));
 }
 
 static void print_total(const struct report *r, FILE *out)
 {
-    char took[16], calls[16], in[16], written[16];
+    char took[FORMAT_BYTES], calls[FORMAT_BYTES], in[FORMAT_BYTES], written[FORMAT_BYTES];
     double seconds = 0;
     uint64_t all_calls = 0, all_in = 0, all_out = 0;
     for (size_t i = 0; i < r->stages_count; i++) {
