@@ -1,0 +1,214 @@
+/*
+ * replay.c: `replay:RUN`, answers from another run's ledger and nothing else: to repeat a run without its model.
+ *
+ * An answer's key holds the stage and the identity of the model that gave it; a request knows neither. There are few of
+ * both (the ledger and the notes of that run name them), so each pair is tried, the one that fitted last first. The
+ * ledger is opened here, read-only and with one query, because providers do not know the store; the table's form is the
+ * store's (store/schema.c, store/ledger.c).
+ */
+#include "base/file.h"
+#include "base/json.h"
+#include "model/provider.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { IN_FLIGHT = 256, CONTEXT_TOKENS = 4096 };
+
+struct replay {
+    struct arena arena;
+    sqlite3 *db;
+    sqlite3_stmt *find;
+    const char **stages;
+    size_t stages_n;
+    struct model_info *models;
+    size_t models_n;
+    size_t stage, model; /* what fitted last */
+};
+
+static enum err sql_failed(struct replay *r, struct error *e)
+{
+    return error_set(e, ERR_IO, "the other run's ledger cannot be read: %s", sqlite3_errmsg(r->db));
+}
+
+/* Fills texts from LENGTH:BYTES LENGTH:BYTES ...; false when there are not as many as asks. */
+static bool unpack(struct str packed, const struct request *q, struct arena *a, struct answer *out)
+{
+    for (size_t i = 0; i < q->asks_count; i++) {
+        int64_t n;
+        struct str length = str_cut(&packed, ':');
+        if (!str_to_i64(length, &n) || n < 0 || (uint64_t)n > packed.n)
+            return false;
+        out->texts[i] = str_dup(a, (struct str){packed.at, (size_t)n});
+        packed.at += n;
+        packed.n -= (size_t)n;
+    }
+    return packed.n == 0;
+}
+
+static enum err look_up(struct replay *r, struct hash key, const struct request *q, struct arena *a, struct answer *out,
+                        bool *found, struct error *e)
+{
+    sqlite3_reset(r->find);
+    sqlite3_bind_blob(r->find, 1, key.at, sizeof key.at, SQLITE_TRANSIENT);
+    int code = sqlite3_step(r->find);
+    *found = code == SQLITE_ROW;
+    if (code != SQLITE_ROW)
+        return code == SQLITE_DONE ? ERR_OK : sql_failed(r, e);
+    struct str packed = {sqlite3_column_blob(r->find, 0), (size_t)sqlite3_column_bytes(r->find, 0)};
+    if (!unpack(packed, q, a, out))
+        return error_set(e, ERR_IO, "the other run's ledger holds an answer that cannot be read");
+    out->usage.calls = 1;
+    return ERR_OK;
+}
+
+static enum err answer_request(struct replay *r, const struct request *q, struct arena *a, struct answer *out,
+                               struct error *e)
+{
+    bool found = false;
+    for (size_t m = 0; m < r->models_n; m++)
+        for (size_t s = 0; s < r->stages_n; s++) {
+            size_t model = (r->model + m) % r->models_n, stage = (r->stage + s) % r->stages_n;
+            enum err result =
+                look_up(r, model_request_key(r->stages[stage], &r->models[model], q), q, a, out, &found, e);
+            if (result != ERR_OK)
+                return result;
+            if (found) {
+                r->model = model;
+                r->stage = stage;
+                return ERR_OK;
+            }
+        }
+    out->status = ANSWER_FAILED;
+    out->reason = "the other run never asked this";
+    return ERR_OK;
+}
+
+static enum err replay_complete(void *ctx, const struct request *requests, size_t n, answer_fn *done, void *arg,
+                                const atomic_bool *stop, struct error *e)
+{
+    struct arena a = {0};
+    enum err result = ERR_OK;
+    for (size_t i = 0; i < n && result == ERR_OK; i++) {
+        struct answer answer = {0};
+        if (stop && atomic_load_explicit(stop, memory_order_relaxed))
+            result = error_set(e, ERR_INTERRUPTED, "stopped while answers were replayed");
+        else
+            result = answer_request(ctx, &requests[i], &a, &answer, e);
+        if (result == ERR_OK)
+            done(arg, i, &answer);
+        arena_clear(&a);
+    }
+    arena_release(&a);
+    return result;
+}
+
+static void replay_close(void *ctx)
+{
+    struct replay *r = ctx;
+    sqlite3_finalize(r->find);
+    sqlite3_close(r->db);
+    arena_release(&r->arena);
+    free(r);
+}
+
+/* The rows of a query of one text column, as C strings. */
+static enum err read_column(struct replay *r, const char *sql, const char ***out, size_t *n, struct error *e)
+{
+    sqlite3_stmt *q;
+    if (sqlite3_prepare_v2(r->db, sql, -1, &q, NULL) != SQLITE_OK)
+        return sql_failed(r, e);
+    size_t cap = 0;
+    const char **rows = NULL;
+    int code;
+    for (*n = 0; (code = sqlite3_step(q)) == SQLITE_ROW;) {
+        if (*n == cap) {
+            cap = cap ? 2 * cap : 8;
+            rows = mem_grow(rows, cap, sizeof *rows);
+        }
+        rows[(*n)++] = str_dupz(&r->arena, str_of((const char *)sqlite3_column_text(q, 0)));
+    }
+    *out = arena_new(&r->arena, *n, sizeof **out);
+    for (size_t i = 0; i < *n; i++)
+        (*out)[i] = rows[i];
+    free(rows);
+    sqlite3_finalize(q);
+    return code == SQLITE_DONE ? ERR_OK : sql_failed(r, e);
+}
+
+/* stage_model notes {"name", "identity", "scripted"} for every role a run used. */
+static enum err read_models(struct replay *r, bool *scripted, struct error *e)
+{
+    const char **notes;
+    size_t n;
+    enum err result = read_column(r, "SELECT value FROM note WHERE key LIKE 'model.%' ORDER BY key", &notes, &n, e);
+    if (result != ERR_OK)
+        return result;
+    r->models = arena_zero(&r->arena, n, sizeof *r->models);
+    for (size_t i = 0; i < n; i++) {
+        yyjson_doc *doc;
+        if (json_parse(str_of(notes[i]), false, &doc, NULL) != ERR_OK)
+            continue;
+        yyjson_val *root = yyjson_doc_get_root(doc);
+        struct str identity = json_get_str(root, "identity");
+        struct model_info *m = &r->models[r->models_n];
+        if (identity.n && identity.n < sizeof m->identity) {
+            memcpy(m->identity, identity.at, identity.n);
+            r->models_n++;
+            *scripted = *scripted || yyjson_is_true(yyjson_obj_get(root, "scripted"));
+        }
+        yyjson_doc_free(doc);
+    }
+    return ERR_OK;
+}
+
+static enum err load(struct replay *r, const char *path, bool *scripted, struct error *e)
+{
+    if (!file_exists(path)) {
+        error_set(e, ERR_MODEL, "there is no run to replay: %s is missing", path);
+        return error_hint(e, "replay: takes the folder of a run, for example replay:runs/monday");
+    }
+    if (sqlite3_open_v2(path, &r->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+        return sql_failed(r, e);
+    sqlite3_busy_timeout(r->db, 5000);
+    enum err result = read_column(r, "SELECT DISTINCT stage FROM answer ORDER BY stage", &r->stages, &r->stages_n, e);
+    if (result == ERR_OK)
+        result = read_models(r, scripted, e);
+    if (result == ERR_OK &&
+        sqlite3_prepare_v2(r->db, "SELECT texts FROM answer WHERE key = ?1", -1, &r->find, NULL) != SQLITE_OK)
+        result = sql_failed(r, e);
+    if (result == ERR_OK && (r->stages_n == 0 || r->models_n == 0))
+        result = error_set(e, ERR_MODEL, "the run to replay holds no answers");
+    return result;
+}
+
+static const struct model_ops ops = {.scheme = "replay", .complete = replay_complete, .close = replay_close};
+
+enum err replay_open(struct str rest, const struct model_opts *opts, struct model *out, struct error *e)
+{
+    struct replay *r = mem_zero(1, sizeof *r);
+    bool relative = rest.n && rest.at[0] != '/' && opts->base_folder.n;
+    struct str folder =
+        relative ? str_printf(&r->arena, STR_FMT "/" STR_FMT, STR_ARG(opts->base_folder), STR_ARG(rest)) : rest;
+    enum err result =
+        load(r, str_printf(&r->arena, STR_FMT "/private/run.db", STR_ARG(folder)).at, &out->info.scripted, e);
+    if (result != ERR_OK) {
+        replay_close(r);
+        return result;
+    }
+    struct str base = rest;
+    for (struct str s = rest; s.n;) {
+        struct str part = str_cut(&s, '/');
+        base = part.n ? part : base;
+    }
+    snprintf(out->info.name, sizeof out->info.name, "replay:" STR_FMT, STR_ARG(base));
+    /* The first identity and the count tell runs apart well enough: a wrong answer cannot come, only a missing one. */
+    snprintf(out->info.identity, sizeof out->info.identity, "replay %zu %.60s", r->models_n, r->models[0].identity);
+    out->info.in_flight = IN_FLIGHT;
+    out->info.context_tokens = CONTEXT_TOKENS;
+    out->ops = &ops;
+    out->ctx = r;
+    return ERR_OK;
+}
