@@ -9,7 +9,7 @@
 /* A model whose bytes are pinned: tools/deps brings it, doctor checks its hash in full. */
 struct local_pinned {
     const char *name, *alias;
-    uint64_t    bytes;
+    uint64_t bytes;
     const char *sha256;
 };
 

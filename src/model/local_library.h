@@ -12,6 +12,7 @@
  * ggml registers its back ends for good. backends: the folder to look for them in, "" for the system's places.
  * Errors: ERR_MODEL naming what is missing, with the command that brings it.
  */
-MUST_USE enum err local_library_open(const struct llama_abi **abi, char *backends, size_t backends_size, struct error *e);
+MUST_USE enum err local_library_open(const struct llama_abi **abi, char *backends, size_t backends_size,
+                                     struct error *e);
 
 #endif

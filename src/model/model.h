@@ -1,10 +1,9 @@
 /*
  * model.h: a language model or an embedding model, whoever provides it. One vtable, one file a provider.
  *
- * A request is a short dialogue: a system text and one or more asks. The model answers the first ask, then the second in
- * the same context, and so on, so that a conversation shown in the first ask is read once.
- * Conversation text inside a request is data: providers must never interpret control tokens in it.
- *                                                                                       Layer: model, uses base and num.
+ * A request is a short dialogue: a system text and one or more asks. The model answers the first ask, then the second
+ * in the same context, and so on, so that a conversation shown in the first ask is read once. Conversation text inside
+ * a request is data: providers must never interpret control tokens in it. Layer: model, uses base and num.
  */
 #ifndef CLIO_MODEL_MODEL_H
 #define CLIO_MODEL_MODEL_H
@@ -17,26 +16,26 @@
 #include <stdatomic.h>
 
 struct ask {
-    struct str           user;   /* the user's turn */
+    struct str user;             /* the user's turn */
     const struct schema *answer; /* the shape of the reply */
 };
 
 enum { ASKS_MAX = 8 };
 
 struct request {
-    struct str        system;
+    struct str system;
     const struct ask *asks;
-    size_t            asks_count; /* 1..ASKS_MAX */
-    double            temperature;
-    uint64_t          seed; /* sampling depends on this and the request, not on time or neighbours */
+    size_t asks_count; /* 1..ASKS_MAX */
+    double temperature;
+    uint64_t seed; /* sampling depends on this and the request, not on time or neighbours */
 };
 
 enum answer_status {
     ANSWER_OK,
-    ANSWER_CUT,       /* ended by a length limit */
-    ANSWER_REFUSED,   /* the provider declined */
-    ANSWER_TOO_LONG,  /* the request does not fit the model's context */
-    ANSWER_FAILED,    /* anything else, for this request only; reason says what */
+    ANSWER_CUT,      /* ended by a length limit */
+    ANSWER_REFUSED,  /* the provider declined */
+    ANSWER_TOO_LONG, /* the request does not fit the model's context */
+    ANSWER_FAILED,   /* anything else, for this request only; reason says what */
 };
 
 struct usage {
@@ -45,53 +44,57 @@ struct usage {
 
 struct answer {
     enum answer_status status;
-    struct str         texts[ASKS_MAX]; /* one JSON text an ask when ANSWER_OK; not yet parsed */
-    struct usage       usage;
-    const char        *reason; /* constant text when not ok */
+    struct str texts[ASKS_MAX]; /* one JSON text an ask when ANSWER_OK; not yet parsed */
+    struct usage usage;
+    const char *reason; /* constant text when not ok */
 };
 
 /* Called once for each request, in any order, from the calling thread. The answer is borrowed for the call. */
 typedef void answer_fn(void *arg, size_t index, const struct answer *answer);
 
 struct model_info {
-    char     name[96];      /* "local:qwen2.5-coder-1.5b-instruct-q4_k_m": manifest and page */
-    char     identity[80];  /* changes when answers may change: file hash, server model name; part of answer keys */
+    char name[96];     /* "local:qwen2.5-coder-1.5b-instruct-q4_k_m": manifest and page */
+    char identity[80]; /* changes when answers may change: file hash, server model name; part of answer keys */
     uint64_t context_tokens;
-    size_t   in_flight;     /* how many requests it likes to be given at once */
-    size_t   width;         /* embedding models: d */
-    bool     scripted;      /* a test double: runs made with it are marked everywhere */
+    size_t in_flight; /* how many requests it likes to be given at once */
+    size_t width;     /* embedding models: d */
+    bool scripted;    /* a test double: runs made with it are marked everywhere */
 };
 
 struct model_ops {
     const char *scheme; /* "local" */
-    /* All or nothing only for trouble that concerns every request (server gone, bad key); one request's trouble is its answer. stop: set from outside to end early with ERR_INTERRUPTED. */
+    /* All or nothing only for trouble that concerns every request (server gone, bad key); one request's trouble is its
+     * answer. stop: set from outside to end early with ERR_INTERRUPTED. */
     enum err (*complete)(void *ctx, const struct request *requests, size_t n, answer_fn *done, void *arg,
                          const atomic_bool *stop, struct error *e);
     /* out [n][width], unit rows. NULL for models that only complete; complete is NULL for models that only embed. */
-    enum err (*embed)(void *ctx, const struct str *texts, size_t n, struct mat out, struct usage *usage, struct error *e);
+    enum err (*embed)(void *ctx, const struct str *texts, size_t n, struct mat out, struct usage *usage,
+                      struct error *e);
     void (*close)(void *ctx);
 };
 
 struct model {
     const struct model_ops *ops;
-    void                   *ctx;
-    struct model_info       info;
+    void *ctx;
+    struct model_info info;
 };
 
 struct model_opts {
-    struct par *par;            /* threads to compute with; borrowed */
-    uint64_t    context_tokens; /* wanted window for local models; 0: 4096 */
-    struct str  base_folder;    /* relative paths in the spec start here (the config's folder) */
+    struct par *par;         /* threads to compute with; borrowed */
+    uint64_t context_tokens; /* wanted window for local models; 0: 4096 */
+    struct str base_folder;  /* relative paths in the spec start here (the config's folder) */
 };
 
 /*
- * Opens "SCHEME:REST". Schemes stand in one table in model.c: local, openai, script, replay (complete); encoder, hash (embed).
- * Errors: ERR_CONFIG unknown scheme (with a suggestion); ERR_MODEL missing file or library, with the command that mends it.
+ * Opens "SCHEME:REST". Schemes stand in one table in model.c: local, openai, script, replay (complete); encoder, hash
+ * (embed). Errors: ERR_CONFIG unknown scheme (with a suggestion); ERR_MODEL missing file or library, with the command
+ * that mends it.
  */
 MUST_USE enum err model_open(struct str spec, const struct model_opts *opts, struct model *out, struct error *e);
-void              model_close(struct model *m); /* zeroed is fine */
+void model_close(struct model *m); /* zeroed is fine */
 
-/* The key of a request's answer in the ledger: everything the answer may depend on. In one place, for stages and replay:. */
+/* The key of a request's answer in the ledger: everything the answer may depend on. In one place, for stages and
+ * replay:. */
 struct hash model_request_key(const char *stage, const struct model_info *info, const struct request *r);
 
 #endif

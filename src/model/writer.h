@@ -6,7 +6,8 @@
  * allows (vocab.h); a choice and a number take only tokens that lead to an allowed value. So whatever the model's
  * numbers are, the answer parses.
  *
- * A writer computes nothing and knows no cache. It says which tokens follow and is given the logits behind the last one:
+ * A writer computes nothing and knows no cache. It says which tokens follow and is given the logits behind the last
+ * one:
  *
  *     for (bool more = writer_step(w, NULL); more; more = writer_step(w, logits))
  *         forget the tokens from w->kept on, read w->tokens from w->kept on, and get the logits behind the last;
@@ -24,33 +25,34 @@ enum writer_phase { WRITER_START, WRITER_TEXT, WRITER_OPTIONS, WRITER_INT, WRITE
 
 struct writer {
     struct tokens tokens; /* the answer so far */
-    size_t        kept;   /* this many of them were there before the last step; all behind are new */
-    struct buf    json;   /* the same as text */
+    size_t kept;          /* this many of them were there before the last step; all behind are new */
+    struct buf json;      /* the same as text */
 
     /* Private from here on. */
-    const struct vocab  *vocab;
+    const struct vocab *vocab;
     const struct schema *schema;
-    double               temperature; /* 0 or less: always the likeliest token */
-    struct rng           rng;
-    enum writer_phase    phase;
-    size_t               field;       /* the one being written */
-    struct buf           literal;     /* fixed text waiting to be appended */
-    size_t               value_from;  /* where in json the model's own text began, and which token that was */
-    size_t               value_token;
-    size_t               items;       /* written of a list */
-    struct arena         arena;
-    struct str          *options;     /* what may follow, whole; options_n is 0 in other phases */
-    size_t               options_n, matched;
+    double temperature; /* 0 or less: always the likeliest token */
+    struct rng rng;
+    enum writer_phase phase;
+    size_t field;       /* the one being written */
+    struct buf literal; /* fixed text waiting to be appended */
+    size_t value_from;  /* where in json the model's own text began, and which token that was */
+    size_t value_token;
+    size_t items; /* written of a list */
+    struct arena arena;
+    struct str *options; /* what may follow, whole; options_n is 0 in other phases */
+    size_t options_n, matched;
 };
 
 void writer_begin(struct writer *w, const struct vocab *v, const struct schema *s, double temperature, struct rng rng);
 bool writer_step(struct writer *w, const float *logits); /* false: the answer is complete */
 void writer_release(struct writer *w);
 
-/* What sampling takes of a list of tokens: top-k 40, top-p 0.9, then the temperature. Exported for the grammar's path. */
+/* What sampling takes of a list of tokens: top-k 40, top-p 0.9, then the temperature. Exported for the grammar's path.
+ */
 struct candidate {
     int32_t id;
-    float   logit;
+    float logit;
 };
 
 enum { CANDIDATES_MAX = 40 };

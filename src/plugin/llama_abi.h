@@ -1,11 +1,12 @@
 /*
  * llama_abi.h: all the program knows of llama.cpp. The plugin (plugin/llama.c) fills this table in; model/local.c finds
- * the plugin at run time and calls nothing else. llama.cpp's own structs, which grow from release to release, and its C++
- * run time stay behind it.
+ * the plugin at run time and calls nothing else. llama.cpp's own structs, which grow from release to release, and its
+ * C++ run time stay behind it.
  *
- * The plugin is mechanism only: tokens in, logits out. What is asked, which token is taken and when to stop is decided in
- * src/model, where it can be tested without a model. Sequences are numbered, so that many can be decoded together later.
- * No function here may be called by two threads at once on one engine.        Layer: between model and the plugin.
+ * The plugin is mechanism only: tokens in, logits out. What is asked, which token is taken and when to stop is decided
+ * in src/model, where it can be tested without a model. Sequences are numbered, so that many can be decoded together
+ * later. No function here may be called by two threads at once on one engine.        Layer: between model and the
+ * plugin.
  */
 #ifndef CLIO_PLUGIN_LLAMA_ABI_H
 #define CLIO_PLUGIN_LLAMA_ABI_H
@@ -23,15 +24,15 @@ struct llama_grammar; /* llama.cpp's own grammar sampler: the oracle */
 struct llama_abi_opts {
     const char *model_path;
     const char *backends; /* folder with the ggml back ends; NULL: the system's places */
-    uint32_t    context_tokens, batch_tokens, sequences;
-    int32_t     threads;
+    uint32_t context_tokens, batch_tokens, sequences;
+    int32_t threads;
 };
 
 struct llama_abi_token {
     int32_t id;
     int32_t position;
     int32_t sequence;
-    bool    wanted; /* logits wanted behind this token */
+    bool wanted; /* logits wanted behind this token */
 };
 
 enum llama_abi_status {
@@ -41,8 +42,8 @@ enum llama_abi_status {
 };
 
 enum llama_abi_kind { /* of a token, as bits */
-    LLAMA_ABI_ENDS_TURN = 1,
-    LLAMA_ABI_CONTROL = 2, /* never part of text */
+                      LLAMA_ABI_ENDS_TURN = 1,
+                      LLAMA_ABI_CONTROL = 2, /* never part of text */
 };
 
 struct llama_abi {
@@ -58,9 +59,11 @@ struct llama_abi {
     uint32_t (*context_tokens)(const struct llama_engine *g);
     size_t (*vocab_count)(const struct llama_engine *g);
     unsigned (*token_kind)(const struct llama_engine *g, int32_t id);
-    /* Both write at most max and return how many there are in all, as snprintf does. special: control tokens are parsed. */
+    /* Both write at most max and return how many there are in all, as snprintf does. special: control tokens are
+     * parsed. */
     size_t (*token_bytes)(const struct llama_engine *g, int32_t id, char *out, size_t max);
-    size_t (*tokenize)(const struct llama_engine *g, const char *text, size_t n, bool special, int32_t *out, size_t max);
+    size_t (*tokenize)(const struct llama_engine *g, const char *text, size_t n, bool special, int32_t *out,
+                       size_t max);
     /* The model's own metadata; false when there is no such key. Cut to size. */
     bool (*meta)(const struct llama_engine *g, const char *key, char *out, size_t size);
 
@@ -70,7 +73,8 @@ struct llama_abi {
     enum llama_abi_status (*decode)(struct llama_engine *g, const struct llama_abi_token *tokens, size_t n);
     const float *(*logits)(struct llama_engine *g, size_t i);
 
-    /* Sets every logit the grammar forbids to -INFINITY; takes a token that was allowed. NULL: the text does not parse. */
+    /* Sets every logit the grammar forbids to -INFINITY; takes a token that was allowed. NULL: the text does not parse.
+     */
     struct llama_grammar *(*grammar_new)(struct llama_engine *g, const char *gbnf);
     void (*grammar_free)(struct llama_grammar *grammar);
     void (*grammar_mask)(struct llama_grammar *grammar, float *logits, size_t n);
