@@ -13,6 +13,11 @@
 
 enum { CHUNK = 1 << 20 };
 
+struct content {
+    struct hash hash;
+    uint64_t bytes;
+};
+
 static enum err write_chunk(int fd, const unsigned char *at, size_t n, struct error *e)
 {
     while (n) {
@@ -28,13 +33,13 @@ static enum err write_chunk(int fd, const unsigned char *at, size_t n, struct er
 }
 
 /* Reads fd to its end; copies to `spool` unless that is negative. */
-static enum err hash_stream(int fd, int spool, const char *name, struct hash *out, uint64_t *bytes, struct error *e)
+static enum err hash_stream(int fd, int spool, const char *name, struct content *out, struct error *e)
 {
     crypto_generichash_state state;
     unsigned char *chunk = mem_new(CHUNK, 1);
     enum err result = ERR_OK;
     crypto_generichash_init(&state, NULL, 0, HASH_BYTES);
-    *bytes = 0;
+    out->bytes = 0;
     for (;;) {
         ssize_t n = read(fd, chunk, CHUNK);
         if (n < 0 && errno == EINTR)
@@ -44,12 +49,12 @@ static enum err hash_stream(int fd, int spool, const char *name, struct hash *ou
         if (n <= 0)
             break;
         crypto_generichash_update(&state, chunk, (size_t)n);
-        *bytes += (uint64_t)n;
+        out->bytes += (uint64_t)n;
         if (spool >= 0 && (result = write_chunk(spool, chunk, (size_t)n, e)))
             break;
     }
     free(chunk);
-    crypto_generichash_final(&state, out->at, HASH_BYTES);
+    crypto_generichash_final(&state, out->hash.at, HASH_BYTES);
     return result;
 }
 
@@ -68,11 +73,11 @@ static int open_spool(struct run *r)
     return fd;
 }
 
-static enum err identify_stdin(struct stage_context *c, struct hash *out, uint64_t *bytes, struct error *e)
+static enum err identify_stdin(struct stage_context *c, struct content *out, struct error *e)
 {
     off_t start = lseek(STDIN_FILENO, 0, SEEK_CUR);
     if (start >= 0) {
-        enum err result = hash_stream(STDIN_FILENO, -1, "standard input", out, bytes, e);
+        enum err result = hash_stream(STDIN_FILENO, -1, "standard input", out, e);
         if (result == ERR_OK && lseek(STDIN_FILENO, start, SEEK_SET) < 0)
             result = error_errno(e, ERR_IO, "cannot read standard input twice");
         return result;
@@ -80,14 +85,14 @@ static enum err identify_stdin(struct stage_context *c, struct hash *out, uint64
     int spool = open_spool(c->run);
     if (spool < 0)
         return error_errno(e, ERR_IO, "cannot create a file in %s", run_path(c->run, "private"));
-    enum err result = hash_stream(STDIN_FILENO, spool, "standard input", out, bytes, e);
+    enum err result = hash_stream(STDIN_FILENO, spool, "standard input", out, e);
     if (result == ERR_OK && (lseek(spool, 0, SEEK_SET) < 0 || dup2(spool, STDIN_FILENO) < 0))
         result = error_errno(e, ERR_IO, "cannot read standard input twice");
     close(spool);
     return result;
 }
 
-static enum err identify_file(const char *path, struct hash *out, uint64_t *bytes, struct error *e)
+static enum err identify_file(const char *path, struct content *out, struct error *e)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -95,7 +100,7 @@ static enum err identify_file(const char *path, struct hash *out, uint64_t *byte
         return error_errno(e, ERR_INPUT, "cannot open %s", path);
     enum err result = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)
                           ? error_set(e, ERR_INPUT, "%s is a folder; name the files in it", path)
-                          : hash_stream(fd, -1, path, out, bytes, e);
+                          : hash_stream(fd, -1, path, out, e);
     close(fd);
     return result;
 }
@@ -110,17 +115,16 @@ enum err ingest_identify(struct stage_context *c, struct hash *out, struct error
     buf_add_char(&json, '[');
     for (size_t i = 0; i < c->inputs_count && result == ERR_OK; i++) {
         const char *path = c->inputs[i].path;
-        struct hash hash = {0};
-        uint64_t bytes = 0;
+        struct content content = {0};
         char hex[HASH_HEX];
         struct str name = source_name(c->inputs, i, &a);
-        result = strcmp(path, "-") == 0 ? identify_stdin(c, &hash, &bytes, e) : identify_file(path, &hash, &bytes, e);
+        result = strcmp(path, "-") == 0 ? identify_stdin(c, &content, e) : identify_file(path, &content, e);
         hash_add(&all, name);
-        hash_add(&all, (struct str){(const char *)hash.at, sizeof hash.at});
-        hash_hex(hash, hex);
+        hash_add(&all, (struct str){(const char *)content.hash.at, sizeof content.hash.at});
+        hash_hex(content.hash, hex);
         buf_addz(&json, i ? ",{\"name\":" : "{\"name\":");
         json_add_string(&json, name);
-        buf_printf(&json, ",\"bytes\":%llu,\"blake2b\":\"%s\"}", (unsigned long long)bytes, hex);
+        buf_printf(&json, ",\"bytes\":%llu,\"blake2b\":\"%s\"}", (unsigned long long)content.bytes, hex);
     }
     buf_add_char(&json, ']');
     *out = hash_end(&all);

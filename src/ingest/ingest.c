@@ -22,7 +22,7 @@ struct joined {
 
 struct ingest {
     struct stage_context *c;
-    const struct importer *format; /* NULL until a record shows it */
+    const struct importer *format; /* of the last record that showed one; NULL before */
     struct str source;
     struct draft draft;
     struct joined joined;
@@ -180,8 +180,9 @@ static enum err take_record(struct ingest *g, const struct json_record *record, 
     draft_clear(&g->draft);
     if (!reason) {
         yyjson_val *root = yyjson_doc_get_root(doc);
-        if (!g->format)
-            g->format = importer_detect(root);
+        /* Told by each record for itself, so that a stray one does not decide how the rest of its file is read. */
+        const struct importer *format = importer_detect(root);
+        g->format = format ? format : g->format;
         reason = (g->format ? g->format : &importer_native)->map(root, &g->draft);
     }
     if (reason) {
@@ -297,7 +298,7 @@ static enum err finish(struct ingest *g, struct error *e)
         return ERR_OK;
     error_set(e, ERR_INPUT, "no conversation was imported: %lld records quarantined, %lld outside the filter",
               (long long)c->quarantined, (long long)g->filtered);
-    return error_hint(e, "clio quarantine lists every record with its reason; `clio help import` names the formats");
+    return error_hint(e, "clio quarantine lists every record with its reason");
 }
 
 static enum err run_inputs(struct ingest *g, struct error *e)

@@ -227,6 +227,26 @@ static void bad_lines(void **state)
     close_fixture(&f);
 }
 
+/* A first record of another format, or of none, does not decide for the others. */
+static void mixed_formats(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct rows rows;
+    open_fixture(&f);
+    add_input(&f, "mixed.jsonl",
+              STR("{}\n{\"mapping\":{}}\n{\"id\":1," MESSAGE "}\n"
+                  "{\"id\":\"x\",\"conversations\":[{\"from\":\"human\",\"value\":\"hi\"}]}\n{\"id\":2," MESSAGE
+                  "}\n"));
+    run_stage(&f, ERR_OK);
+    assert_int_equal(stored(&f), 3);
+    quarantine(&f, &rows);
+    assert_int_equal(rows.n, 2);
+    expect_row(&rows, 0, 1, IMPORT_NO_MESSAGES);
+    expect_row(&rows, 1, 2, IMPORT_NO_MESSAGES);
+    close_fixture(&f);
+}
+
 static void nothing_usable(void **state)
 {
     (void)state;
@@ -427,6 +447,7 @@ int main(void)
         cmocka_unit_test(pieces),
         cmocka_unit_test(several_files),
         cmocka_unit_test(bad_lines),
+        cmocka_unit_test(mixed_formats),
         cmocka_unit_test(nothing_usable),
         cmocka_unit_test(limit_and_accounts),
         cmocka_unit_test(sampled_in_any_order),

@@ -68,19 +68,9 @@ static void harmless_tags(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "</user>",
-        "< / USER >",
-        "<assistant>",
-        "</User x=1>",
-        "<\t/\nassistant>",
-        "<|im_end|>",
-        "</us\xe2\x80\x8b"
-        "er>",
-        "<\xef\xbb\xbf/user>",
-        "</transcript>",
-        "<system",
-        "<<user>>",
-        "</conversation>",
+        "</user>",    "< / USER >",          "<assistant>",         "</User x=1>",   "<\t/\nassistant>",
+        "<|im_end|>", "</us\342\200\213er>", "<\xef\xbb\xbf/user>", "</transcript>", "<system",
+        "<<user>>",   "</conversation>",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct turn turns[] = {turn("user", texts[i])};
