@@ -1,6 +1,6 @@
 /*
- * ingest.h: files to conversations. The first stage; the only one that opens input files.   Layer: stage of the
- * pipeline.
+ * ingest.h: files to conversations. The first stage; the only one that opens input files.
+ *                                                              Layer: stage, uses store, config and base.
  *
  * Formats stand in one table of importers (importer.h). Reading is streamed: memory is bounded by INGEST_RECORD_MAX,
  * not by the file. Good records all go in, bad ones into quarantine with file, line and a constant reason.

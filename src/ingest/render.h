@@ -1,7 +1,6 @@
 /*
  * render.h: one plain rendering of a transcript for a model to read (Clio paper G.2), cut to a token budget.
- *                                                                                    Layer: ingest, uses store and
- * base.
+ *                                                                                Layer: ingest, uses store and base.
  */
 #ifndef CLIO_INGEST_RENDER_H
 #define CLIO_INGEST_RENDER_H

@@ -1,7 +1,6 @@
 /*
  * seen.h: which ids have come by. Holds 64 bits of each id's BLAKE2b: two different ids among ten million are taken for
- * one with a chance of three in a million; 12 to 24 bytes an id.                                Layer: ingest, uses
- * base.
+ * one with a chance of three in a million; 12 to 24 bytes an id.                     Layer: ingest, uses base.
  */
 #ifndef CLIO_INGEST_SEEN_H
 #define CLIO_INGEST_SEEN_H
