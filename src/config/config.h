@@ -39,7 +39,7 @@ struct facet_def {
     enum facet_kind kind;
     enum facet_source source;
     struct str question;      /* what the model is asked about the conversation */
-    struct str lead; /* text facets: what a few words are asked for first; they go in front of the value */
+    struct str lead;          /* text facets: what a few words are asked for first; they go in front of the value */
     struct str answer_start;  /* how the answer begins (never stored); may be empty */
     struct str name_form;     /* text facets: the form cluster names take, for example "an imperative sentence" */
     const struct str *values; /* categorical by model: the allowed names; may be empty for free ones */
