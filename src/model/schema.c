@@ -229,7 +229,7 @@ static void add_gbnf_string(struct buf *out, struct str s, bool closed)
 
 static void add_gbnf_text(struct buf *out, const struct field *f)
 {
-    add_gbnf_string(out, f->start, false);
+    add_gbnf_string(out, str_trim(f->start), false); /* models write the space with the next word */
     buf_printf(out, " char{1,%zu} \"\\\"\"", text_limit(f));
 }
 
@@ -349,8 +349,8 @@ static void describe_field(const struct field *f, struct buf *out)
     struct buf text = {0};
     switch (f->kind) {
     case FIELD_TEXT:
-        buf_add(&text, f->start);
-        buf_addz(&text, f->start.n ? " ..." : "...");
+        buf_add(&text, str_trim(f->start));
+        buf_addz(&text, text.n ? " ..." : "...");
         schema_add_string(out, buf_str(&text));
         break;
     case FIELD_CHOICE:
