@@ -9,22 +9,23 @@
 #include "store/run.h"
 
 struct node {
-    int64_t    id;
+    int64_t id;
     struct str facet;
-    int        level;  /* 0: base cluster */
-    int64_t    parent; /* id of a node one level up; -1 at the top */
+    int level;      /* 0: base cluster */
+    int64_t parent; /* id of a node one level up; -1 at the top */
     struct str name, description, short_name;
-    int64_t    conversations, accounts; /* distinct, of all members below */
-    bool       large_enough;            /* passed the threshold; set by privacy/threshold */
-    int        rating;                  /* audit 1..5; 0: not rated yet */
-    struct str rating_reason;           /* private */
+    int64_t conversations, accounts; /* distinct, of all members below */
+    bool large_enough;               /* passed the threshold; set by privacy/threshold */
+    int rating;                      /* audit 1..5; 0: not rated yet */
+    struct str rating_reason;        /* private */
 };
 
 /* (facet_index, level, index) -> id, the same in every run of the same shape; and back. */
 int64_t cluster_id(size_t facet_index, int level, size_t index);
-void    cluster_parts(int64_t id, size_t *facet_index, int *level, size_t *index);
+void cluster_parts(int64_t id, size_t *facet_index, int *level, size_t *index);
 
-MUST_USE enum err clusters_clear(struct run *r, struct str facet, int from_level, struct error *e); /* nodes at and above it; level 0 also members */
+/* Nodes at and above the level; at level 0 also the members. */
+MUST_USE enum err clusters_clear(struct run *r, struct str facet, int from_level, struct error *e);
 MUST_USE enum err clusters_put(struct run *r, const struct node *n, struct error *e); /* insert or replace */
 MUST_USE enum err clusters_set_parent(struct run *r, int64_t id, int64_t parent, struct error *e);
 MUST_USE enum err clusters_set_rating(struct run *r, int64_t id, int rating, struct str reason, struct error *e);

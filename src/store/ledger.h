@@ -1,7 +1,8 @@
 /*
- * ledger.h: every model call's answer, durable before it counts. An answered call is never made again; a changed prompt,
- * schema, model or parameter is another key, so nothing stale is reused.
- * Group commit: answers are put inside a transaction that the ledger ends every `LEDGER_GROUP` answers or LEDGER_MS
+ * ledger.h: every model call's answer, durable before it counts. An answered call is never made again; a changed
+ * prompt, schema, model or parameter is another key, so nothing stale is reused.
+ *
+ * Group commit: answers are put inside a transaction that the ledger ends every LEDGER_GROUP answers or LEDGER_MS
  * milliseconds after the last commit, whichever comes first; ledger_flush ends it now. It is the same group that
  * records_put, facet_put and the like write into (store/db.h), so an answer and its derived rows are durable together.
  * A transaction opened by db_begin is taken over: do not call ledger_put inside one that must stay whole.
@@ -17,8 +18,8 @@ enum { LEDGER_GROUP = 64, LEDGER_MS = 500 };
 
 struct ledger_entry {
     const struct str *texts; /* one an ask */
-    size_t            texts_count;
-    uint64_t          tokens_in, tokens_cached, tokens_out;
+    size_t texts_count;
+    uint64_t tokens_in, tokens_cached, tokens_out;
 };
 
 /* *found false when there is none. Texts are copied into the arena. */

@@ -13,10 +13,10 @@
 #include "store/db.h"
 
 struct run {
-    struct arena  arena;
-    const char   *path;
-    struct db    *db; /* private/run.db; schema in store/schema.c */
-    int           lock_fd;
+    struct arena arena;
+    const char *path;
+    struct db *db; /* private/run.db; schema in store/schema.c */
+    int lock_fd;
     unsigned char account_key[HASH_BYTES];
 };
 
@@ -24,23 +24,29 @@ enum run_mode { RUN_CREATE /* or continue */, RUN_EXISTING, RUN_READ /* no lock,
 
 /* Errors: ERR_IO no such run, not a run, locked by another process (says its pid), a newer version's schema. */
 MUST_USE enum err run_open(const char *path, enum run_mode mode, struct run *out, struct error *e);
-void              run_close(struct run *r);
-const char       *run_path(struct run *r, const char *inside); /* "published/clio.db" -> "RUN/published/clio.db", in r->arena */
+void run_close(struct run *r);
+/* "published/clio.db" -> "RUN/published/clio.db", in r->arena. */
+const char *run_path(struct run *r, const char *inside);
 
-/* What the manifest remembers about the run itself. Values are JSON texts, kept sorted by key; manifest.json is rewritten atomically. */
+/*
+ * What the manifest remembers about the run itself. Values are JSON texts, kept sorted by key; manifest.json is
+ * rewritten atomically (inside db_begin .. db_commit it is not: call run_write_manifest behind).
+ */
 MUST_USE enum err run_note(struct run *r, const char *key, struct str json_value, struct error *e);
-MUST_USE enum err run_noted(struct run *r, const char *key, struct arena *a, struct str *json_value, struct error *e); /* empty: nothing */
+/* Empty: nothing noted. */
+MUST_USE enum err run_noted(struct run *r, const char *key, struct arena *a, struct str *json_value, struct error *e);
 MUST_USE enum err run_write_manifest(struct run *r, struct error *e);
 
 /* Stage states, in run.db and in the manifest. A stage is done for exactly one fingerprint. */
 struct stage_state {
-    bool        done;
+    bool done;
     struct hash fingerprint;
-    int64_t     total, ok, quarantined; /* records */
-    double      seconds;                /* private: never published */
-    struct str  note;                   /* one line for people: counts only */
+    int64_t total, ok, quarantined; /* records */
+    double seconds;                 /* private: never published */
+    struct str note;                /* one line for people: counts only */
 };
-MUST_USE enum err run_stage_get(struct run *r, const char *stage, struct arena *a, struct stage_state *out, struct error *e);
+MUST_USE enum err run_stage_get(struct run *r, const char *stage, struct arena *a, struct stage_state *out,
+                                struct error *e);
 MUST_USE enum err run_stage_put(struct run *r, const char *stage, const struct stage_state *s, struct error *e);
 
 #endif
