@@ -1,5 +1,5 @@
-/* The paper's encoder against the reference: its words and its vectors. ./check does not install this model. label:
- * long */
+/* The paper's encoder against the reference: its words and its vectors. ./check does not install this model. */
+/* label: long */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
