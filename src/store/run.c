@@ -120,7 +120,9 @@ static enum err make_key(struct run *r, const char *path, struct error *e)
         return error_hint(e, "restore it from a backup, or start a new run folder"), ERR_IO;
     }
     secret_fill(r->account_key, sizeof r->account_key);
-    return file_write_atomic(path, (struct str){(const char *)r->account_key, sizeof r->account_key}, e);
+    result = file_write_atomic(path, (struct str){(const char *)r->account_key, sizeof r->account_key}, e);
+    /* The key is the last thing a new run gets, so this makes run.db's own entry durable too. */
+    return result == ERR_OK ? file_sync_folder(run_path(r, "private"), e) : result;
 }
 
 static enum err load_key(struct run *r, struct error *e)
@@ -155,9 +157,7 @@ static enum err open_writable(struct run *r, enum run_mode mode, struct error *e
         result = db_open(run_path(r, DATABASE), DB_WRITE, &r->db, e);
     if (result == ERR_OK)
         result = schema_apply(r->db, run_path(r, DATABASE), true, e);
-    if (result == ERR_OK)
-        result = load_key(r, e);
-    return result == ERR_OK ? file_sync_folder(run_path(r, "private"), e) : result;
+    return result == ERR_OK ? load_key(r, e) : result;
 }
 
 static enum err open_readable(struct run *r, struct error *e)
