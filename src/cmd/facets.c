@@ -46,6 +46,7 @@ static void print_facet(const struct facet_def *f)
     printf(STR_FMT " (%s%s): %s\n", STR_ARG(f->name), facet_kind_name(f->kind), f->several ? ", several values" : "",
            what_it_is(f));
     print_text("question", f->question);
+    print_text("a few words first", f->lead);
     print_text("answer starts", f->answer_start);
     if (f->kind == FACET_ORDINAL)
         printf("    range: %lld to %lld\n", (long long)f->min, (long long)f->max);

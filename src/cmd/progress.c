@@ -86,21 +86,43 @@ static size_t columns(const struct progress *p)
     return size.ws_col < LINE_MAX_COLUMNS ? size.ws_col : LINE_MAX_COLUMNS;
 }
 
-/* The recent speed, not the mean since the start: the first record of a stage often waits for a model to load. */
+/*
+ * The recent speed: the mean at first, then one that forgets what lies more than SMOOTH_S back. What comes before the
+ * first record is left out: that is often a model being loaded.
+ */
 static void measure(struct progress *p, const struct event *ev, double now)
 {
     double dt = now - p->measured;
-    if (dt < REDRAW_S || ev->done <= p->measured_done)
+    if (ev->done <= p->measured_done)
+        return;
+    if (p->measured_done == 0) {
+        p->first = p->measured = now;
+        p->measured_done = ev->done;
+        return;
+    }
+    if (dt < REDRAW_S)
         return;
     double fresh = (double)(ev->done - p->measured_done) / dt;
-    double weight = p->rate > 0 ? dt / (dt + SMOOTH_S) : 1;
-    p->rate += weight * (fresh - p->rate);
+    p->rate += fmax(dt / (dt + SMOOTH_S), dt / (now - p->first)) * (fresh - p->rate);
     p->measured = now;
     p->measured_done = ev->done;
     if (now - p->eta_at >= ETA_S) { /* a number that jumps four times a second can't be read */
         p->eta_s = (double)(ev->total - ev->done) / p->rate;
         p->eta_at = now;
     }
+}
+
+/* Counts down between two estimates, in whole seconds, because it is a guess. */
+static void add_time_left(const struct progress *p, struct buf *b)
+{
+    char text[FORMAT_BYTES];
+    double left = fmax(1, p->eta_s - (clock_seconds() - p->eta_at));
+    if (left < 60) {
+        buf_printf(b, "  %.0fs left", left);
+        return;
+    }
+    format_duration(left, text);
+    buf_printf(b, "  %s left", text);
 }
 
 static void add_bar(struct buf *b, const struct event *ev)
@@ -125,11 +147,8 @@ static void add_line(const struct progress *p, const struct event *ev, bool runn
         buf_printf(b, "%lld", (long long)(running ? ev->done : ev->total));
     if (running && p->rate > 0) {
         buf_printf(b, p->rate >= 10 ? "  %.0f/s" : "  %.2f/s", p->rate);
-        if (ev->total > ev->done) {
-            /* Counts down between two estimates; whole seconds, because it is a guess. */
-            format_duration(fmax(10, p->eta_s - (clock_seconds() - p->eta_at)), text);
-            buf_printf(b, "  %s left", text);
-        }
+        if (ev->total > ev->done)
+            add_time_left(p, b);
     }
     if (!running && ev->kind != EVENT_STAGE_KEPT) {
         format_duration(clock_seconds() - p->started, text);
@@ -195,7 +214,7 @@ static void start_stage(struct progress *p, const struct event *ev, double now)
     p->started = p->measured = now;
     p->drawn = 0;
     p->measured_done = 0;
-    p->rate = p->eta_s = p->eta_at = 0;
+    p->rate = p->eta_s = p->eta_at = p->first = 0;
     if (p->mode == PROGRESS_LINE) {
         fprintf(p->out, "  %-10s started\n", ev->stage);
         fflush(p->out);

@@ -23,7 +23,8 @@ struct progress {
     bool color;
     bool open; /* a bar stands on the terminal's last line */
     const char *stage;
-    double started, drawn, measured; /* clock_seconds: stage start, last output, last rate measurement */
+    double started, drawn;  /* clock_seconds: stage start, last output */
+    double first, measured; /* clock_seconds: the first record was done, the rate was last measured */
     int64_t measured_done;
     double rate; /* records a second, smoothed; 0: not known yet */
     double eta_s, eta_at;

@@ -200,8 +200,8 @@ static enum err unknown_member(struct str key, const struct place *p)
     if (suggest_best(&near))
         error_hint(p->e, "did you mean \"%s\"?", suggest_best(&near));
     else
-        error_hint(p->e, "known keys: name, kind, source, question, answer_start, name_form, values, min, max, labels, "
-                         "several, alone, cluster, key");
+        error_hint(p->e, "known keys: name, kind, source, question, lead, answer_start, name_form, values, min, max, "
+                         "labels, several, alone, cluster, key");
     return result;
 }
 
