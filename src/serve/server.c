@@ -11,13 +11,13 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -138,6 +138,10 @@ static const struct asset_route asset_routes[] = {
     {"/", "web/page.html", "text/html; charset=utf-8"},
     {"/page.css", "web/page.css", "text/css; charset=utf-8"},
     {"/page.js", "web/page.js", "text/javascript; charset=utf-8"},
+    {"/dom.js", "web/dom.js", "text/javascript; charset=utf-8"},
+    {"/colour.js", "web/colour.js", "text/javascript; charset=utf-8"},
+    {"/progress.js", "web/progress.js", "text/javascript; charset=utf-8"},
+    {"/detail.js", "web/detail.js", "text/javascript; charset=utf-8"},
     {"/map.js", "web/map.js", "text/javascript; charset=utf-8"},
     {"/icon.svg", "web/icon.svg", "image/svg+xml"},
 };
@@ -227,6 +231,7 @@ struct stream {
     size_t sent; /* of pending */
     struct stat bundle;
     bool had_bundle;
+    int socket;
     double spoke; /* clock_seconds */
 };
 
@@ -241,13 +246,21 @@ static void look_at_bundle(struct stream *st)
     st->had_bundle = there;
 }
 
+/* Waits a moment; true when the page was closed meanwhile, so that its place is free at once. */
+static bool wait_or_gone(int socket)
+{
+    struct pollfd peer = {.fd = socket, .events = POLLRDHUP};
+    return poll(&peer, 1, POLL_MS) > 0 && (peer.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL));
+}
+
 /* Runs in the connection's own thread, so it may wait. */
 static ssize_t stream_read(void *arg, uint64_t at, char *out, size_t max)
 {
     struct stream *st = arg;
+    bool gone = false;
     (void)at;
     while (st->sent == st->pending.n) {
-        if (atomic_load(&st->s->stopping))
+        if (gone || atomic_load(&st->s->stopping))
             return MHD_CONTENT_READER_END_OF_STREAM;
         buf_clear(&st->pending);
         st->sent = 0;
@@ -256,7 +269,7 @@ static ssize_t stream_read(void *arg, uint64_t at, char *out, size_t max)
         if (st->pending.n == 0 && clock_seconds() - st->spoke > HEARTBEAT_S)
             buf_addz(&st->pending, ": still here\n\n");
         if (st->pending.n == 0)
-            nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
+            gone = wait_or_gone(st->socket);
     }
     size_t n = st->pending.n - st->sent < max ? st->pending.n - st->sent : max;
     memcpy(out, st->pending.at + st->sent, n);
@@ -287,6 +300,7 @@ static enum MHD_Result send_events(struct server *s, struct MHD_Connection *c, b
     struct stream *st = mem_zero(1, sizeof *st);
     st->s = s;
     st->spoke = clock_seconds();
+    st->socket = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     tail_init(&st->tail, s->events_file);
     struct MHD_Response *reply =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, stream_read, st, stream_free);
