@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include "base/text.h"
 #include "cmd/job.h"
 
 #include <stdlib.h>
@@ -25,20 +26,25 @@ static const char *what_it_is(const struct facet_def *f)
     return f->alone ? "asked of the model, in a question of its own" : "asked of the model";
 }
 
-static void print_list(const char *label, const struct str *list, size_t n)
-{
-    if (n == 0)
-        return;
-    printf("    %s: ", label);
-    for (size_t i = 0; i < n; i++)
-        printf("%s" STR_FMT, i ? ", " : "", STR_ARG(list[i]));
-    putchar('\n');
-}
-
+/* A configuration may come from somebody else: nothing in it may steer the terminal. */
 static void print_text(const char *label, struct str text)
 {
-    if (text.n)
-        printf("    %s: " STR_FMT "\n", label, STR_ARG(text));
+    struct buf line = {0};
+    text_add_line(&line, text);
+    if (line.n)
+        printf("    %s: %s\n", label, line.at);
+    buf_release(&line);
+}
+
+static void print_list(const char *label, const struct str *list, size_t n)
+{
+    struct buf all = {0};
+    for (size_t i = 0; i < n; i++) {
+        buf_addz(&all, i ? ", " : "");
+        buf_add(&all, list[i]);
+    }
+    print_text(label, buf_str(&all));
+    buf_release(&all);
 }
 
 static void print_facet(const struct facet_def *f)

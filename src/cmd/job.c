@@ -248,6 +248,8 @@ enum err job_finish(struct job *j, const struct args *args, enum err ran, struct
         report_print(&report, stderr);
     if (ran == ERR_OK)
         ran = say_partial(&report, e);
+    if (ran == ERR_INTERRUPTED && !e->hint[0])
+        error_hint(e, "clio run --run %s goes on from here", report.path);
     report_release(&report);
     return ran;
 }

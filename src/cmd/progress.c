@@ -141,7 +141,7 @@ static void add_line(const struct progress *p, const struct event *ev, bool runn
     buf_printf(b, "  %-10s ", ev->stage);
     if (running && p->mode == PROGRESS_BAR)
         add_bar(b, ev);
-    if (running && ev->total > 0)
+    if ((running || ev->kind == EVENT_STAGE_FAILED) && ev->total > 0)
         buf_printf(b, "%lld/%lld", (long long)ev->done, (long long)ev->total);
     else
         buf_printf(b, "%lld", (long long)(running ? ev->done : ev->total));
