@@ -1,5 +1,6 @@
 #include "base/suggest.h"
 #include "cmd/job.h"
+#include "cmd/plan.h"
 #include "pipeline/pipeline.h"
 
 #include <string.h>
@@ -45,34 +46,6 @@ static enum err check_stage(const char *until, struct error *e)
     return error_hint(e, "clio run --dry-run lists the stages"), ERR_USAGE;
 }
 
-static bool is_done(const char *path, const char *stage)
-{
-    struct run run;
-    struct arena a = {0};
-    struct stage_state state = {0};
-    struct error ignored;
-    if (run_open(path, RUN_READ, &run, &ignored) != ERR_OK)
-        return false;
-    bool done = run_stage_get(&run, stage, &a, &state, &ignored) == ERR_OK && state.done;
-    arena_release(&a);
-    run_close(&run);
-    return done;
-}
-
-static enum err dry_run(const struct args *args, const char *path, const char *until, struct error *e)
-{
-    struct job j = {.run.lock_fd = -1};
-    enum err result = job_configure(&j, &(struct job_request){.args = args, .path = path}, e);
-    for (const struct stage *s = pipeline; result == ERR_OK && s->name; s++) {
-        const char *state = path && is_done(path, s->name) ? "done, unless its configuration changed" : "to do";
-        printf("%-10s %s%s: %s\n", s->name, s->title, s->calls_model ? " (asks a model)" : "", state);
-        if (until && strcmp(until, s->name) == 0)
-            break;
-    }
-    job_close(&j);
-    return result;
-}
-
 static enum err run(const struct args *args, struct error *e)
 {
     struct job j;
@@ -80,13 +53,14 @@ static enum err run(const struct args *args, struct error *e)
     enum err result = check_stage(until, e);
     if (result != ERR_OK)
         return result;
+    struct job_request want = {args, path, args->rest, args->rest_count, NULL, 0};
     if (args_flag(args, "dry-run"))
-        return dry_run(args, path, until, e);
+        return plan_print(&want, until, e);
     if (!path) {
         error_set(e, ERR_USAGE, "run needs --run RUN, the folder the result goes to");
         return error_hint(e, "clio run conversations.jsonl --run my-run"), ERR_USAGE;
     }
-    result = job_open(&j, &(struct job_request){args, path, args->rest, args->rest_count, NULL, 0}, e);
+    result = job_open(&j, &want, e);
     if (result == ERR_OK) {
         result = pipeline_run(&j.context, until, e);
         result = job_finish(&j, args, result, e);

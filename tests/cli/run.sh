@@ -29,6 +29,9 @@ expect 0 facets --run "$run"
 expect 0 run --run "$run" --dry-run --until cluster
 says 'facets'
 if grep -q label "$out"; then fail "--until does not end the list"; fi
+if grep -q 'to do' "$out"; then fail "the plan would do what is done"; fi
+expect 0 run --run "$run" --dry-run --k 3
+[ "$(grep -c 'to do' "$out")" -eq 7 ] || fail "another k is a plan for the seven stages from cluster on"
 
 # Stopping in between and going on; starting afresh.
 expect 0 run examples/tiny.jsonl --run "$scratch/b" --config examples/scripted.json $small --until facets
