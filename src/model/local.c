@@ -497,7 +497,14 @@ static enum err check_file(const char *path, const struct local_pinned *p, struc
         error_set(e, ERR_MODEL, "the model %s has %" PRId64 " bytes instead of %" PRIu64, path, bytes, p->bytes);
         return error_hint(e, "delete it and run tools/deps again");
     }
-    return ERR_OK;
+    struct file_map m = {0};
+    enum err result = file_map_open(&m, path, e);
+    if (result == ERR_OK && !str_has_prefix(m.bytes, STR("GGUF"))) {
+        error_set(e, ERR_MODEL, "%s is not a GGUF file", path);
+        result = error_hint(e, "local: runs models in llama.cpp's GGUF format");
+    }
+    file_map_close(&m);
+    return result;
 }
 
 static enum err load(struct local *l, const char *path, const struct model_opts *opts, struct error *e)

@@ -233,7 +233,7 @@ static void missing_files_say_what_to_do(void **state)
     struct error e = {0};
     assert_int_equal(model_open(STR("local:/nowhere/model.gguf"), NULL, &m, &e), ERR_MODEL);
     assert_true(e.hint[0]);
-    assert_int_equal(file_write_atomic("/tmp/clio-not-a-model.gguf", STR("GGUF but not really"), &e), ERR_OK);
+    assert_int_equal(file_write_atomic("/tmp/clio-not-a-model.gguf", STR("no model at all"), &e), ERR_OK);
     assert_int_equal(model_open(STR("local:/tmp/clio-not-a-model.gguf"), NULL, &m, &e), ERR_MODEL);
     file_remove_tree("/tmp/clio-not-a-model.gguf");
 }

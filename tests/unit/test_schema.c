@@ -43,14 +43,15 @@ static void takes_what_the_schema_says(void **state)
     arena_release(&a);
 }
 
+#define MEMBERS "{\"topics\":[\"a\"],\"concern\":5,\"mood\":\"an \\\"angry\\\" one\",\"request\":"
+
 static void forgives_fences_order_and_the_start(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "```json\n{\"topics\":[\"a\"],\"concern\":5,\"mood\":\"an \\\"angry\\\" one\",\"request\":\"the USER wants to "
-        "x\"}\n```",
-        "  ```\n{\"topics\":[\"a\"],\"concern\":5,\"mood\":\"an \\\"angry\\\" one\",\"request\":\"x\"}\n```  ",
-        "\n{\"topics\":[\"a\"],\"concern\":5,\"mood\":\"an \\\"angry\\\" one\",\"request\":\" x \"}\n",
+        ("```json\n" MEMBERS "\"the USER wants to x\"}\n```"),
+        ("  ```\n" MEMBERS "\"x\"}\n```  "),
+        ("\n" MEMBERS "\" x \"}\n"),
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct arena a = {0};
