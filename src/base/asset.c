@@ -4,7 +4,7 @@
 extern const struct asset_row {
     const char *path;
     const char *at;
-    size_t      n;
+    size_t n;
 } asset_table[];
 
 struct str asset_find(struct str path)

@@ -56,7 +56,7 @@ static bool parse_offset(const char *p, int *minutes)
 static bool parse_iso(const char *p, int64_t *unix_s)
 {
     struct tm tm = {0};
-    int       offset = 0;
+    int offset = 0;
     tm.tm_year = digits(&p, 4) - 1900;
     if (*p++ != '-')
         return false;
@@ -95,7 +95,7 @@ bool clock_parse(struct str text, int64_t *unix_s)
     memcpy(z, text.at, text.n);
     z[text.n] = '\0';
     if (text.n < 5 || z[4] != '-') {
-        char  *end;
+        char *end;
         double v = strtod(z, &end);
         if (*end || !(v >= 0) || v >= (double)LATEST)
             return false;
@@ -107,7 +107,7 @@ bool clock_parse(struct str text, int64_t *unix_s)
 
 void clock_format(int64_t unix_s, char out[24])
 {
-    time_t    t = (time_t)unix_s;
+    time_t t = (time_t)unix_s;
     struct tm tm;
     gmtime_r(&t, &tm);
     strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &tm);
@@ -121,7 +121,7 @@ int32_t clock_week(int64_t unix_s)
 
 void clock_format_day(int32_t day, char out[12])
 {
-    time_t    t = (time_t)day * DAY_S;
+    time_t t = (time_t)day * DAY_S;
     struct tm tm;
     gmtime_r(&t, &tm);
     strftime(out, 12, "%Y-%m-%d", &tm);

@@ -7,14 +7,18 @@
 
 static const struct {
     const char *name;
-    int         exit_status;
+    int exit_status;
 } table[ERR_COUNT] = {
-    [ERR_OK] = {"ok", 0},           [ERR_FAILED] = {"failed", 1},   [ERR_USAGE] = {"usage", 2},
-    [ERR_CONFIG] = {"config", 3},   [ERR_PARTIAL] = {"partial", 4}, [ERR_BUDGET] = {"budget", 5},
-    [ERR_AUTH] = {"auth", 6},       [ERR_INPUT] = {"input", 7},     [ERR_PRIVACY] = {"privacy", 8},
-    [ERR_IO] = {"io", 1},           [ERR_MODEL] = {"model", 1},     [ERR_RANGE] = {"range", 1},
+    [ERR_OK] = {"ok", 0},           [ERR_FAILED] = {"failed", 1},
+    [ERR_USAGE] = {"usage", 2},     [ERR_CONFIG] = {"config", 3},
+    [ERR_PARTIAL] = {"partial", 4}, [ERR_BUDGET] = {"budget", 5},
+    [ERR_AUTH] = {"auth", 6},       [ERR_INPUT] = {"input", 7},
+    [ERR_PRIVACY] = {"privacy", 8}, [ERR_IO] = {"io", 1},
+    [ERR_MODEL] = {"model", 1},     [ERR_RANGE] = {"range", 1},
     [ERR_NUMERIC] = {"numeric", 1}, [ERR_INTERRUPTED] = {"interrupted", 130},
 };
+
+static void fill(struct error *e, enum err code, const char *fmt, va_list args) PRINTF(3, 0);
 
 static void fill(struct error *e, enum err code, const char *fmt, va_list args)
 {

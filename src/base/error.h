@@ -11,8 +11,8 @@
 #ifndef CLIO_BASE_ERROR_H
 #define CLIO_BASE_ERROR_H
 
-#define MUST_USE      __attribute__((warn_unused_result))
-#define PRINTF(f, a)  __attribute__((format(printf, f, a)))
+#define MUST_USE     __attribute__((warn_unused_result))
+#define PRINTF(f, a) __attribute__((format(printf, f, a)))
 
 enum err {
     ERR_OK = 0,
@@ -35,8 +35,8 @@ enum err {
 /* Zeroed is a valid empty error. */
 struct error {
     enum err code;
-    char     text[480]; /* one sentence: what, where, why */
-    char     hint[320]; /* what to do about it, or "" */
+    char text[480]; /* one sentence: what, where, why */
+    char hint[320]; /* what to do about it, or "" */
 };
 
 /* Fills `e` (NULL allowed) and returns `code`, so that `return error_set(...)` is the whole failure path. */
@@ -50,6 +50,6 @@ enum err error_errno(struct error *e, enum err code, const char *fmt, ...) PRINT
 
 /* Short stable name ("io", "config", ...) and the exit status of a code; both from one table. */
 const char *error_name(enum err code);
-int         error_exit_status(enum err code);
+int error_exit_status(enum err code);
 
 #endif

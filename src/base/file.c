@@ -19,7 +19,7 @@ enum err file_map_open(struct file_map *m, const char *path, struct error *e)
     if (fd < 0)
         return error_errno(e, ERR_IO, "cannot open %s", path);
     struct stat st;
-    enum err    result = ERR_OK;
+    enum err result = ERR_OK;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         result = error_set(e, ERR_IO, "%s is not a regular file", path);
     } else if (st.st_size > 0) {
@@ -42,13 +42,13 @@ void file_map_close(struct file_map *m)
 
 enum err file_read(const char *path, size_t max, struct buf *b, struct error *e)
 {
-    bool  standard = strcmp(path, "-") == 0;
+    bool standard = strcmp(path, "-") == 0;
     FILE *f = standard ? stdin : fopen(path, "rb");
     if (!f)
         return error_errno(e, ERR_IO, "cannot open %s", path);
     enum err result = ERR_OK;
-    char     chunk[16384];
-    size_t   n;
+    char chunk[16384];
+    size_t n;
     while (result == ERR_OK && (n = fread(chunk, 1, sizeof chunk, f)) > 0) {
         if (b->n + n > max)
             result = error_set(e, ERR_INPUT, "%s is larger than the %zu bytes allowed here", path, max);
@@ -98,7 +98,7 @@ enum err file_write_atomic(const char *path, struct str bytes, struct error *e)
 enum err file_make_folder(const char *path, struct error *e)
 {
     struct buf part = {0};
-    enum err   result = ERR_OK;
+    enum err result = ERR_OK;
     buf_addz(&part, path);
     for (size_t i = 1; i <= part.n && result == ERR_OK; i++) {
         char c = part.at[i];
@@ -165,7 +165,7 @@ void file_remove_tree(const char *path)
 
 const char *file_cache_path(struct arena *a, const char *first, ...)
 {
-    struct buf  path = {0};
+    struct buf path = {0};
     const char *own = getenv("CLIO_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (own && *own)
         buf_addz(&path, own);

@@ -77,7 +77,7 @@ enum err hash_file_sha256(const char *path, char out[HASH_HEX], struct error *e)
     crypto_hash_sha256_state state;
     crypto_hash_sha256_init(&state);
     unsigned char *chunk = mem_new(1, 1 << 20);
-    size_t         n;
+    size_t n;
     while ((n = fread(chunk, 1, 1 << 20, f)) > 0)
         crypto_hash_sha256_update(&state, chunk, n);
     enum err result = ferror(f) ? error_errno(e, ERR_IO, "cannot read %s", path) : ERR_OK;

@@ -14,21 +14,22 @@ struct hash {
 
 /*
  * Builds a key from fields. Every field is preceded by its length, so that ("ab","c") and ("a","bc") differ.
- * Example: struct hasher h; hash_init(&h); hash_add(&h, STR("facets")); hash_add(&h, prompt); struct hash k = hash_end(&h);
+ * Example: struct hasher h; hash_init(&h); hash_add(&h, STR("facets")); hash_add(&h, prompt); struct hash k =
+ * hash_end(&h);
  */
 struct hasher {
     _Alignas(64) unsigned char state[384]; /* crypto_generichash_state, checked by an assertion in hash.c */
 };
 
-void        hash_init(struct hasher *h);
-void        hash_init_keyed(struct hasher *h, const unsigned char key[HASH_BYTES]);
-void        hash_add(struct hasher *h, struct str field);
-void        hash_add_u64(struct hasher *h, uint64_t v);
+void hash_init(struct hasher *h);
+void hash_init_keyed(struct hasher *h, const unsigned char key[HASH_BYTES]);
+void hash_add(struct hasher *h, struct str field);
+void hash_add_u64(struct hasher *h, uint64_t v);
 struct hash hash_end(struct hasher *h);
 
 struct hash hash_of(struct str bytes); /* plain BLAKE2b-256 of the bytes */
-uint64_t    hash_u64(struct hash h);   /* the first eight bytes, little-endian: a seed */
-void        hash_hex(struct hash h, char out[HASH_HEX]);
+uint64_t hash_u64(struct hash h);      /* the first eight bytes, little-endian: a seed */
+void hash_hex(struct hash h, char out[HASH_HEX]);
 
 /* n bytes no one can guess (keys, tokens). */
 void secret_fill(unsigned char *out, size_t n);

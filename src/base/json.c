@@ -4,7 +4,7 @@
 
 enum err json_parse(struct str text, bool relaxed, yyjson_doc **out, struct error *e)
 {
-    yyjson_read_err  err;
+    yyjson_read_err err;
     yyjson_read_flag flags = relaxed ? YYJSON_READ_ALLOW_COMMENTS | YYJSON_READ_ALLOW_TRAILING_COMMAS : 0;
     /* Without YYJSON_READ_INSITU the text is only read; the cast is yyjson's, not ours. */
     *out = yyjson_read_opts((char *)(uintptr_t)(text.at ? text.at : ""), text.n, flags, NULL, &err);
@@ -25,7 +25,8 @@ struct str json_get_str(yyjson_val *object, const char *key)
 
 void json_add_string(struct buf *b, struct str s)
 {
-    static const char *const names[32] = {['\b'] = "\\b", ['\f'] = "\\f", ['\n'] = "\\n", ['\r'] = "\\r", ['\t'] = "\\t"};
+    static const char *const names[32] = {
+        ['\b'] = "\\b", ['\f'] = "\\f", ['\n'] = "\\n", ['\r'] = "\\r", ['\t'] = "\\t"};
     struct buf repaired = {0};
     if (!text_is_utf8(s)) {
         text_add_clean(&repaired, s);

@@ -15,10 +15,11 @@
  */
 MUST_USE enum err json_parse(struct str text, bool relaxed, yyjson_doc **out, struct error *e);
 
-struct str json_str(yyjson_val *v);                         /* a string's view; at == NULL when v is no string */
+struct str json_str(yyjson_val *v);                           /* a string's view; at == NULL when v is no string */
 struct str json_get_str(yyjson_val *object, const char *key); /* the same for a member */
 
-/* Appends the JSON string with its quotes. The text must be UTF-8; invalid bytes become U+FFFD. Safe inside HTML script data. */
+/* Appends the JSON string with its quotes. The text must be UTF-8; invalid bytes become U+FFFD. Safe inside HTML script
+ * data. */
 void json_add_string(struct buf *b, struct str s);
 
 #endif

@@ -9,14 +9,16 @@ enum { ALIGN = 16, BLOCK_MIN = 16 * 1024 };
 
 struct arena_block {
     struct arena_block *next;
-    size_t              size;
+    size_t size;
     _Alignas(ALIGN) unsigned char at[];
 };
 
 static _Noreturn void out_of_memory(size_t bytes)
 {
-    fprintf(stderr, "clio: out of memory (%zu bytes wanted)\n"
-                    "hint: what is done is kept; run the same command again on a machine with more memory free\n", bytes);
+    fprintf(stderr,
+            "clio: out of memory (%zu bytes wanted)\n"
+            "hint: what is done is kept; run the same command again on a machine with more memory free\n",
+            bytes);
     exit(1);
 }
 
@@ -31,7 +33,7 @@ static size_t total(size_t count, size_t size)
 void *mem_new(size_t count, size_t size)
 {
     size_t bytes = total(count, size);
-    void  *p = malloc(bytes);
+    void *p = malloc(bytes);
     if (!p)
         out_of_memory(bytes);
     return p;
@@ -40,7 +42,7 @@ void *mem_new(size_t count, size_t size)
 void *mem_zero(size_t count, size_t size)
 {
     size_t bytes = total(count, size);
-    void  *p = calloc(1, bytes);
+    void *p = calloc(1, bytes);
     if (!p)
         out_of_memory(bytes);
     return p;
@@ -49,7 +51,7 @@ void *mem_zero(size_t count, size_t size)
 void *mem_grow(void *old, size_t count, size_t size)
 {
     size_t bytes = total(count, size);
-    void  *p = realloc(old, bytes);
+    void *p = realloc(old, bytes);
     if (!p)
         out_of_memory(bytes);
     return p;

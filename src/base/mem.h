@@ -23,12 +23,12 @@ void *mem_grow(void *p, size_t count, size_t size);
 struct arena_block;
 struct arena {
     struct arena_block *blocks; /* newest first */
-    size_t              used;   /* bytes handed out of the newest block */
+    size_t used;                /* bytes handed out of the newest block */
 };
 
 void *arena_new(struct arena *a, size_t count, size_t size);  /* uninitialised, aligned to 16 bytes */
 void *arena_zero(struct arena *a, size_t count, size_t size); /* zeroed */
-void  arena_clear(struct arena *a);
-void  arena_release(struct arena *a);
+void arena_clear(struct arena *a);
+void arena_release(struct arena *a);
 
 #endif

@@ -10,22 +10,22 @@
 
 struct worker {
     struct par *pool;
-    size_t      index;
-    pthread_t   thread;
+    size_t index;
+    pthread_t thread;
 };
 
 struct par {
-    size_t          threads;
-    struct worker  *workers; /* threads - 1 of them; the caller is worker 0 */
+    size_t threads;
+    struct worker *workers; /* threads - 1 of them; the caller is worker 0 */
     pthread_mutex_t lock;
-    pthread_cond_t  start, done;
-    size_t          round;   /* counts par_for calls: a worker runs once for each */
-    size_t          busy;
-    bool            stop;
+    pthread_cond_t start, done;
+    size_t round; /* counts par_for calls: a worker runs once for each */
+    size_t busy;
+    bool stop;
     void (*fn)(void *, size_t, size_t);
-    void           *arg;
-    size_t          pieces;
-    atomic_size_t   next;
+    void *arg;
+    size_t pieces;
+    atomic_size_t next;
 };
 
 static void run_pieces(struct par *p, size_t worker)
@@ -38,8 +38,8 @@ static void run_pieces(struct par *p, size_t worker)
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
-    struct par    *p = w->pool;
-    size_t         seen = 0;
+    struct par *p = w->pool;
+    size_t seen = 0;
     pthread_mutex_lock(&p->lock);
     for (;;) {
         while (p->round == seen && !p->stop)

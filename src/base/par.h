@@ -13,8 +13,8 @@ struct par; /* the pool */
 
 /* threads = 0 takes the number of processors the process may use. 1 runs everything in the caller. Never NULL. */
 struct par *par_new(size_t threads);
-void        par_free(struct par *p);
-size_t      par_threads(const struct par *p); /* NULL is a pool of one */
+void par_free(struct par *p);
+size_t par_threads(const struct par *p); /* NULL is a pool of one */
 
 /*
  * Calls fn(arg, i, worker) for i in 0..pieces-1, worker in 0..par_threads-1 (an index for scratch space, never for

@@ -41,7 +41,7 @@ double rng_unit(struct rng *r)
 void rng_sample(struct rng *r, uint32_t *ids, size_t n, size_t want)
 {
     for (size_t i = 0; i + 1 < n && i < want; i++) {
-        size_t   j = i + rng_below(r, n - i);
+        size_t j = i + rng_below(r, n - i);
         uint32_t t = ids[i];
         ids[i] = ids[j];
         ids[j] = t;

@@ -16,9 +16,9 @@ struct rng {
 };
 
 struct rng rng_seed(uint64_t seed, uint64_t stream);
-uint64_t   rng_u64(struct rng *r);
-uint64_t   rng_below(struct rng *r, uint64_t n); /* 0..n-1 without bias; n > 0 */
-double     rng_unit(struct rng *r);              /* [0, 1) with 53 bits */
+uint64_t rng_u64(struct rng *r);
+uint64_t rng_below(struct rng *r, uint64_t n); /* 0..n-1 without bias; n > 0 */
+double rng_unit(struct rng *r);                /* [0, 1) with 53 bits */
 
 /* Mixes two words into one: counter-based use, where the n-th number must not depend on the ones before. */
 uint64_t rng_mix(uint64_t a, uint64_t b);

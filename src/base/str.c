@@ -23,7 +23,7 @@ bool str_eqz(struct str a, const char *z)
 int str_cmp(struct str a, struct str b)
 {
     size_t n = a.n < b.n ? a.n : b.n;
-    int    c = n ? memcmp(a.at, b.at, n) : 0;
+    int c = n ? memcmp(a.at, b.at, n) : 0;
     return c ? c : (a.n > b.n) - (a.n < b.n);
 }
 
@@ -49,7 +49,7 @@ struct str str_trim(struct str s)
 struct str str_cut(struct str *rest, char sep)
 {
     const char *hit = rest->n ? memchr(rest->at, sep, rest->n) : NULL;
-    struct str  head = *rest;
+    struct str head = *rest;
     if (hit) {
         head.n = (size_t)(hit - rest->at);
         rest->at += head.n + 1;
@@ -71,7 +71,7 @@ size_t str_find(struct str s, struct str what)
 
 bool str_to_i64(struct str s, int64_t *out)
 {
-    bool   negative = s.n && s.at[0] == '-';
+    bool negative = s.n && s.at[0] == '-';
     size_t i = negative;
     if (i == s.n)
         return false;

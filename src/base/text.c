@@ -8,7 +8,7 @@ static int32_t next_point(struct str *s)
 {
     utf8proc_int32_t c;
     utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)s->at, (utf8proc_ssize_t)s->n, &c);
-    size_t           step = n > 0 ? (size_t)n : 1;
+    size_t step = n > 0 ? (size_t)n : 1;
     s->at += step;
     s->n -= step;
     return n > 0 ? c : -1;
@@ -33,8 +33,8 @@ bool text_is_utf8(struct str s)
 static const struct {
     int32_t first, last;
 } dropped[] = {
-    {0x00, 0x08},     {0x0b, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},      {0x115f, 0x1160},
-    {0x180b, 0x180f}, {0x200b, 0x200c}, {0x200e, 0x200f}, {0x202a, 0x202e}, {0x2060, 0x206f},    {0x3164, 0x3164},
+    {0x00, 0x08},     {0x0b, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},     {0x115f, 0x1160},
+    {0x180b, 0x180f}, {0x200b, 0x200c}, {0x200e, 0x200f}, {0x202a, 0x202e}, {0x2060, 0x206f},   {0x3164, 0x3164},
     {0xfdd0, 0xfdef}, {0xfeff, 0xfeff}, {0xfff0, 0xfffb}, {0xfffe, 0xffff}, {0xe0000, 0xe0fff},
 };
 
@@ -92,17 +92,17 @@ size_t text_chars(struct str s)
 
 struct str text_prefix(struct str s, size_t max_chars)
 {
-    struct str       rest = s;
-    const char      *end = s.at; /* behind the last whole grapheme */
+    struct str rest = s;
+    const char *end = s.at; /* behind the last whole grapheme */
     utf8proc_int32_t state = 0;
-    int32_t          before = 0;
-    size_t           taken = 0;
+    int32_t before = 0;
+    size_t taken = 0;
     while (rest.n && taken < max_chars) {
         int32_t c = next_point(&rest);
         taken++;
         before = c < 0 ? 0xfffd : c;
         struct str peek = rest;
-        int32_t    after = peek.n ? next_point(&peek) : -1;
+        int32_t after = peek.n ? next_point(&peek) : -1;
         if (after < 0 || utf8proc_grapheme_break_stateful(before, after, &state))
             end = rest.at;
     }
@@ -128,7 +128,7 @@ struct str text_fit(struct arena *a, struct str s, size_t columns)
     if (text_columns(s) <= columns)
         return str_dup(a, s);
     struct str rest = s;
-    size_t     used = 0, keep = 0;
+    size_t used = 0, keep = 0;
     while (rest.n) {
         size_t w = point_columns(next_point(&rest));
         if (used + w + 1 > columns)
@@ -159,8 +159,8 @@ struct str text_fold(struct arena *a, struct str s)
     struct buf clean = {0};
     text_add_line(&clean, s);
     utf8proc_uint8_t *out = NULL;
-    utf8proc_ssize_t  n = utf8proc_map((const utf8proc_uint8_t *)clean.at, (utf8proc_ssize_t)clean.n, &out,
-                                       UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD);
+    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)clean.at, (utf8proc_ssize_t)clean.n, &out,
+                                      UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD);
     struct str folded = n > 0 ? str_dup(a, (struct str){(const char *)out, (size_t)n}) : str_dup(a, buf_str(&clean));
     free(out);
     buf_release(&clean);

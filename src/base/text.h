@@ -19,10 +19,10 @@ void text_add_line(struct buf *b, struct str s);
 
 /* The longest prefix of at most max code points that does not cut a character; graphemes are kept whole. */
 struct str text_prefix(struct str s, size_t max_chars);
-size_t     text_chars(struct str s); /* code points; invalid bytes count as one each */
+size_t text_chars(struct str s); /* code points; invalid bytes count as one each */
 
 /* Columns a terminal gives the text; text_fit cuts it to that many columns with an ellipsis. Both expect clean text. */
-size_t     text_columns(struct str s);
+size_t text_columns(struct str s);
 struct str text_fit(struct arena *a, struct str s, size_t columns);
 
 /*

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 struct size_rank {
-    size_t   members;
+    size_t members;
     uint32_t label;
 };
 
@@ -32,12 +32,12 @@ static void rank_by_size(const uint32_t *labels, size_t n, size_t k, struct size
         place[rank[j].label] = (uint32_t)j;
 }
 
-static enum err store_clusters(struct stage_context *c, size_t facet_index, const struct vectors *v, const uint32_t *labels,
-                               size_t k, struct arena *a, struct error *e)
+static enum err store_clusters(struct stage_context *c, size_t facet_index, const struct vectors *v,
+                               const uint32_t *labels, size_t k, struct arena *a, struct error *e)
 {
-    struct str        facet = c->config->facets[facet_index].name;
+    struct str facet = c->config->facets[facet_index].name;
     struct size_rank *rank = arena_zero(a, k, sizeof *rank);
-    uint32_t         *place = arena_zero(a, k, sizeof *place);
+    uint32_t *place = arena_zero(a, k, sizeof *place);
     rank_by_size(labels, v->at.n, k, rank, place);
 
     enum err result = db_begin(c->run->db, e);
@@ -63,16 +63,16 @@ static enum err store_clusters(struct stage_context *c, size_t facet_index, cons
 static enum err cluster_facet(struct stage_context *c, size_t facet_index, struct error *e)
 {
     const struct config *cfg = c->config;
-    struct vectors       v;
-    enum err             result = vectors_open(c->run, cfg->facets[facet_index].name, &v, e);
+    struct vectors v;
+    enum err result = vectors_open(c->run, cfg->facets[facet_index].name, &v, e);
     if (result != ERR_OK)
         return result;
     struct arena a = {0};
-    size_t       n = v.at.n, k = n ? choose_k(n, cfg->k, cfg->min_conversations) : 0;
-    uint32_t    *labels = arena_zero(&a, n, sizeof *labels);
+    size_t n = v.at.n, k = n ? choose_k(n, cfg->k, cfg->min_conversations) : 0;
+    uint32_t *labels = arena_zero(&a, n, sizeof *labels);
     if (k) {
-        struct mat           centroids = {arena_new(&a, k * v.at.d, sizeof(float)), k, v.at.d};
-        struct kmeans_opts   opts = {.k = k, .seed = cfg->seed};
+        struct mat centroids = {arena_new(&a, k * v.at.d, sizeof(float)), k, v.at.d};
+        struct kmeans_opts opts = {.k = k, .seed = cfg->seed};
         struct kmeans_report report;
         result = kmeans_run(v.at, &opts, centroids, labels, &report, c->par, e);
         stage_note(c, "%zu conversations in %zu clusters, mean squared distance %.4f after %zu iterations", n, k,

@@ -9,9 +9,9 @@ enum { CHUNK = 256 }; /* texts between two looks at the stop flag */
 
 struct texts {
     struct arena *arena;
-    struct str   *at;
-    int64_t      *recs;
-    size_t        n, cap;
+    struct str *at;
+    int64_t *recs;
+    size_t n, cap;
 };
 
 static enum err collect(void *arg, int64_t rec, int seq, struct str text, double number, struct error *e)
@@ -31,12 +31,13 @@ static enum err collect(void *arg, int64_t rec, int seq, struct str text, double
     return ERR_OK;
 }
 
-static enum err embed_texts(struct stage_context *c, struct model *m, const struct texts *t, struct mat out, struct error *e)
+static enum err embed_texts(struct stage_context *c, struct model *m, const struct texts *t, struct mat out,
+                            struct error *e)
 {
     for (size_t from = 0; from < t->n; from += CHUNK) {
-        size_t     n = t->n - from < CHUNK ? t->n - from : CHUNK;
+        size_t n = t->n - from < CHUNK ? t->n - from : CHUNK;
         struct mat rows = {mat_row(out, from), n, out.d};
-        enum err   result = stage_check_stop(c, e);
+        enum err result = stage_check_stop(c, e);
         if (result == ERR_OK)
             result = m->ops->embed(m->ctx, t->at + from, n, rows, &c->usage, e);
         if (result != ERR_OK)
@@ -46,11 +47,12 @@ static enum err embed_texts(struct stage_context *c, struct model *m, const stru
     return ERR_OK;
 }
 
-static enum err embed_facet(struct stage_context *c, struct model *m, struct str facet, struct texts *t, struct error *e)
+static enum err embed_facet(struct stage_context *c, struct model *m, struct str facet, struct texts *t,
+                            struct error *e)
 {
-    size_t     d = m->info.width;
+    size_t d = m->info.width;
     struct mat vectors = {mem_new(t->n * d, sizeof(float)), t->n, d};
-    enum err   result = embed_texts(c, m, t, vectors, e);
+    enum err result = embed_texts(c, m, t, vectors, e);
     if (result == ERR_OK)
         result = vectors_write(c->run, facet, vectors, t->recs, e);
     free(vectors.at);
@@ -60,9 +62,10 @@ static enum err embed_facet(struct stage_context *c, struct model *m, struct str
 enum err embed_run(struct stage_context *c, struct error *e)
 {
     struct model *m;
-    enum err      result = stage_model(c, ROLE_EMBED, &m, e);
+    enum err result = stage_model(c, ROLE_EMBED, &m, e);
     if (result == ERR_OK && !m->ops->embed)
-        result = error_set(e, ERR_CONFIG, "models.embed: " STR_FMT " cannot embed texts", STR_ARG(c->config->model_embed));
+        result =
+            error_set(e, ERR_CONFIG, "models.embed: " STR_FMT " cannot embed texts", STR_ARG(c->config->model_embed));
     int64_t total = 0, kept = 0, imported;
     if (result == ERR_OK)
         result = records_count(c->run, &imported, &kept, e);

@@ -20,18 +20,19 @@ enum { SURE, UNSURE, PLANS };
 
 struct extraction {
     struct stage_context *c;
-    struct arena          arena;
-    struct record_index   index;
-    struct file_map       langid_file;
-    struct langid        *langid;
-    struct facet_plan     plans[PLANS];   /* without and with the language question */
-    struct str           *systems[PLANS]; /* one system text a call */
-    unsigned char        *plan_of;        /* [index.n] SURE or UNSURE */
-    unsigned char        *failed;         /* [index.n] already in quarantine */
-    size_t                calls;          /* requests a conversation, the same in both plans or one more with language */
+    struct arena arena;
+    struct record_index index;
+    struct file_map langid_file;
+    struct langid *langid;
+    struct facet_plan plans[PLANS]; /* without and with the language question */
+    struct str *systems[PLANS];     /* one system text a call */
+    unsigned char *plan_of;         /* [index.n] SURE or UNSURE */
+    unsigned char *failed;          /* [index.n] already in quarantine */
+    size_t calls;                   /* requests a conversation, the same in both plans or one more with language */
 };
 
-/* ---- facets that need no model ------------------------------------------------------------------------------------ */
+/* ---- facets that need no model ------------------------------------------------------------------------------------
+ */
 
 static int64_t count_turns(const struct conversation *conversation)
 {
@@ -52,8 +53,9 @@ static int64_t count_characters(const struct conversation *conversation)
 /* Exact counts would make nearly every conversation a value of its own; a breakdown needs few. */
 static struct str bucket_name(int64_t v, struct arena *a)
 {
-    static const int64_t ends[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
-    int64_t              from = 0;
+    static const int64_t ends[] = {1,   2,    4,    8,    16,    32,    64,    128,   256,
+                                   512, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
+    int64_t from = 0;
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         if (v <= ends[i])
             return from == ends[i] ? str_printf(a, "%lld", (long long)from)
@@ -76,7 +78,8 @@ static enum err put_computed(struct extraction *x, const struct facet_def *f, co
             int64_t v = computed[i].count(conversation);
             return facet_put(x->c->run, conversation->rec, f->name, 0, bucket_name(v, a), (double)v, e);
         }
-    return error_set(e, ERR_CONFIG, "facet \"" STR_FMT "\": there is no computed facet of this name (turns, characters)",
+    return error_set(e, ERR_CONFIG,
+                     "facet \"" STR_FMT "\": there is no computed facet of this name (turns, characters)",
                      STR_ARG(f->name));
 }
 
@@ -87,8 +90,8 @@ static enum err put_metadata(struct extraction *x, const struct facet_def *f, co
     if (conversation->metadata.n == 0 || json_parse(conversation->metadata, false, &doc, NULL) != ERR_OK)
         return ERR_OK;
     yyjson_val *v = yyjson_obj_getn(yyjson_doc_get_root(doc), f->key.at, f->key.n);
-    struct buf  line = {.max = 200};
-    double      number = NAN;
+    struct buf line = {.max = 200};
+    double number = NAN;
     if (yyjson_is_str(v)) {
         text_add_line(&line, json_str(v));
     } else if (yyjson_is_bool(v)) {
@@ -98,7 +101,8 @@ static enum err put_metadata(struct extraction *x, const struct facet_def *f, co
         number = yyjson_get_num(v);
         buf_printf(&line, "%g", number);
     }
-    enum err result = line.n ? facet_put(x->c->run, conversation->rec, f->name, 0, str_dup(a, buf_str(&line)), number, e) : ERR_OK;
+    enum err result =
+        line.n ? facet_put(x->c->run, conversation->rec, f->name, 0, str_dup(a, buf_str(&line)), number, e) : ERR_OK;
     buf_release(&line);
     yyjson_doc_free(doc);
     return result;
@@ -119,7 +123,7 @@ static enum err put_language(struct extraction *x, size_t place, const struct fa
 static enum err put_plain(struct extraction *x, size_t place, struct arena *a, struct error *e)
 {
     struct conversation conversation;
-    enum err            result = records_get(x->c->run, x->index.rec[place], a, &conversation, e);
+    enum err result = records_get(x->c->run, x->index.rec[place], a, &conversation, e);
     for (size_t i = 0; i < x->c->config->facets_count && result == ERR_OK; i++) {
         const struct facet_def *f = &x->c->config->facets[i];
         if (f->source == FROM_TRANSCRIPT)
@@ -137,7 +141,7 @@ static enum err plain_facets(struct extraction *x, struct error *e)
 {
     enum { GROUP = 2048 };
     struct arena a = {0};
-    enum err     result = db_begin(x->c->run->db, e);
+    enum err result = db_begin(x->c->run->db, e);
     for (size_t f = 0; f < x->c->config->facets_count && result == ERR_OK; f++)
         result = facet_clear(x->c->run, x->c->config->facets[f].name, e);
     for (size_t i = 0; i < x->index.n && result == ERR_OK; i++) {
@@ -158,45 +162,47 @@ static enum err plain_facets(struct extraction *x, struct error *e)
     return result;
 }
 
-/* ---- facets a model is asked for ---------------------------------------------------------------------------------- */
+/* ---- facets a model is asked for ----------------------------------------------------------------------------------
+ */
 
 static const struct facet_plan *plan_at(const struct extraction *x, size_t i)
 {
     return &x->plans[x->plan_of[i / x->calls]];
 }
 
-static enum err first_ask(struct extraction *x, const struct conversation *conversation, struct arena *a, struct str *out,
-                          struct error *e)
+static enum err first_ask(struct extraction *x, const struct conversation *conversation, struct arena *a,
+                          struct str *out, struct error *e)
 {
     struct buf transcript = {0};
     render_transcript(conversation, x->c->config->transcript_tokens, &transcript);
     struct prompt_var vars[] = {{"transcript", buf_str(&transcript)}};
-    enum err          result = prompt_render(x->c->prompts, "facets.user.txt", vars, 1, a, out, e);
+    enum err result = prompt_render(x->c->prompts, "facets.user.txt", vars, 1, a, out, e);
     buf_release(&transcript);
     return result;
 }
 
-static enum err further_ask(struct extraction *x, const struct facet_ask *ask, struct arena *a, struct str *out, struct error *e)
+static enum err further_ask(struct extraction *x, const struct facet_ask *ask, struct arena *a, struct str *out,
+                            struct error *e)
 {
     struct buf shape = {0};
     schema_describe(&ask->schema, &shape);
     struct prompt_var vars[] = {{"question", ask->facets[0]->question}, {"shape", buf_str(&shape)}};
-    enum err          result = prompt_render(x->c->prompts, "facets.alone.txt", vars, 2, a, out, e);
+    enum err result = prompt_render(x->c->prompts, "facets.alone.txt", vars, 2, a, out, e);
     buf_release(&shape);
     return result;
 }
 
 static enum err build(void *arg, size_t i, struct arena *a, struct request *out, struct error *e)
 {
-    struct extraction       *x = arg;
+    struct extraction *x = arg;
     const struct facet_plan *plan = plan_at(x, i);
-    size_t                   call_index = i % x->calls;
+    size_t call_index = i % x->calls;
     if (call_index >= plan->calls_count)
         return ERR_OK; /* the language is known: its call is not needed */
     const struct facet_call *call = &plan->calls[call_index];
-    struct conversation      conversation;
-    struct ask              *asks = arena_zero(a, call->asks_count, sizeof *asks);
-    enum err                 result = records_get(x->c->run, x->index.rec[i / x->calls], a, &conversation, e);
+    struct conversation conversation;
+    struct ask *asks = arena_zero(a, call->asks_count, sizeof *asks);
+    enum err result = records_get(x->c->run, x->index.rec[i / x->calls], a, &conversation, e);
     for (size_t k = 0; k < call->asks_count && result == ERR_OK; k++) {
         asks[k].answer = &call->asks[k].schema;
         result = k == 0 ? first_ask(x, &conversation, a, &asks[k].user, e)
@@ -211,14 +217,14 @@ static enum err build(void *arg, size_t i, struct arena *a, struct request *out,
 /* Private details with a pattern send the question back; what has none is the prompt's and the auditor's business. */
 static bool accept(void *arg, size_t i, const struct asked *answer, const char **reason)
 {
-    struct extraction       *x = arg;
+    struct extraction *x = arg;
     const struct facet_call *call = &plan_at(x, i)->calls[i % x->calls];
     for (size_t k = 0; k < call->asks_count; k++)
         for (size_t f = 0; f < call->asks[k].count; f++) {
-            const struct facet_ask   *ask = &call->asks[k];
+            const struct facet_ask *ask = &call->asks[k];
             const struct field_value *v = &answer->values[k][ask->field[f]];
-            struct str                lead = ask->facets[f]->lead.n ? v[-1].text : (struct str){0};
-            struct str                text = v->text;
+            struct str lead = ask->facets[f]->lead.n ? v[-1].text : (struct str){0};
+            struct str text = v->text;
             if (ask->facets[f]->kind == FACET_TEXT && (text.n == 0 || scrub_find(text) || scrub_find(lead))) {
                 *reason = text.n == 0 ? "an answer is empty" : "an answer holds private details";
                 return false;
@@ -227,11 +233,12 @@ static bool accept(void *arg, size_t i, const struct asked *answer, const char *
     return true;
 }
 
-/* The model's list, held to the table; what is not in it is dropped, and with nothing left the predictor's guess stays. */
+/* The model's list, held to the table; what is not in it is dropped, and with nothing left the predictor's guess stays.
+ */
 static enum err put_spoken_languages(struct extraction *x, int64_t rec, const struct facet_def *f,
                                      const struct field_value *v, struct error *e)
 {
-    int      seq = 0;
+    int seq = 0;
     enum err result = ERR_OK;
     for (size_t i = 0; i < v->items_count && result == ERR_OK; i++) {
         struct str name = language_by_name(v->items[i]);
@@ -252,7 +259,7 @@ static enum err put_value(struct extraction *x, int64_t rec, const struct facet_
         return facet_put(x->c->run, rec, f->name, 0, str_of(digits), (double)v->number, e);
     }
     struct buf line = {0};
-    enum err   result = ERR_OK;
+    enum err result = ERR_OK;
     if (f->several) {
         for (size_t i = 0; i < v->items_count && result == ERR_OK; i++) {
             buf_clear(&line);
@@ -274,8 +281,8 @@ static enum err put_value(struct extraction *x, int64_t rec, const struct facet_
 static enum err take(void *arg, size_t i, const struct asked *answer, struct error *e)
 {
     struct extraction *x = arg;
-    size_t             place = i / x->calls;
-    int64_t            rec = x->index.rec[place];
+    size_t place = i / x->calls;
+    int64_t rec = x->index.rec[place];
     if (!answer->ok) {
         if (x->failed[place])
             return ERR_OK; /* with one call a facet, a conversation fails once */
@@ -283,7 +290,7 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
         return stage_quarantine(x->c, rec, answer->reason, e);
     }
     const struct facet_call *call = &plan_at(x, i)->calls[i % x->calls];
-    enum err                 result = ERR_OK;
+    enum err result = ERR_OK;
     for (size_t k = 0; k < call->asks_count; k++)
         for (size_t f = 0; f < call->asks[k].count && result == ERR_OK; f++)
             result = put_value(x, rec, call->asks[k].facets[f], &answer->values[k][call->asks[k].field[f]], e);
@@ -293,7 +300,7 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
 static enum err render_systems(struct extraction *x, size_t plan_index, struct error *e)
 {
     struct facet_plan *plan = &x->plans[plan_index];
-    enum err           result = ERR_OK;
+    enum err result = ERR_OK;
     x->systems[plan_index] = arena_zero(&x->arena, plan->calls_count, sizeof(struct str));
     for (size_t i = 0; i < plan->calls_count && result == ERR_OK; i++) {
         struct buf questions = {0}, shape = {0};
@@ -315,9 +322,10 @@ static enum err open_langid(struct extraction *x, struct error *e)
     if (!wanted)
         return ERR_OK;
     const char *path = file_cache_path(&x->arena, "models", "lid.176.ftz", NULL);
-    enum err    result = file_map_open(&x->langid_file, path, e);
+    enum err result = file_map_open(&x->langid_file, path, e);
     if (result != ERR_OK) {
-        error_hint(e, "tools/deps fetches the language model; or leave the facet with source \"langid\" out of the config");
+        error_hint(
+            e, "tools/deps fetches the language model; or leave the facet with source \"langid\" out of the config");
         return ERR_MODEL;
     }
     return langid_new(x->langid_file.bytes, &x->langid, e);
@@ -340,7 +348,7 @@ static enum err prepare(struct extraction *x, struct error *e)
 enum err facets_run(struct stage_context *c, struct error *e)
 {
     struct extraction x = {.c = c};
-    enum err          result = prepare(&x, e);
+    enum err result = prepare(&x, e);
     stage_begin(c, (int64_t)(x.index.n * x.calls));
     if (result == ERR_OK)
         result = plain_facets(&x, e);

@@ -3,16 +3,17 @@
 #include "base/text.h"
 #include "facets/languages.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { TURN_BYTES = 2000, TURNS_MAX = 20, CODES_MAX = 16 };
-static const float  CONFIDENT = 0.6f;      /* a turn's best guess counts as certain above this */
-static const double MAIN_SHARE = 0.2;      /* of the text, for a language to be among the main ones */
-static const double SURE_SHARE = 0.6;      /* of the text guessed with confidence, to do without the model's word */
-static const size_t SURE_CHARS = 12;       /* less text than this is never enough */
+static const float CONFIDENT = 0.6f;  /* a turn's best guess counts as certain above this */
+static const double MAIN_SHARE = 0.2; /* of the text, for a language to be among the main ones */
+static const double SURE_SHARE = 0.6; /* of the text guessed with confidence, to do without the model's word */
+static const size_t SURE_CHARS = 12;  /* less text than this is never enough */
 
 struct tally {
-    char   code[CODES_MAX][8];
+    char code[CODES_MAX][8];
     double chars[CODES_MAX];
     size_t count;
     double all, confident;
@@ -46,7 +47,7 @@ static void count_guess(struct tally *t, const char *code, double chars)
             return;
         }
     if (t->count < CODES_MAX) {
-        strncpy(t->code[t->count], code, sizeof t->code[0] - 1);
+        snprintf(t->code[t->count], sizeof t->code[0], "%s", code);
         t->chars[t->count++] = chars;
     }
 }
@@ -56,7 +57,7 @@ static void count_turn(struct tally *t, const struct langid *model, struct str t
     struct buf prose = {.max = TURN_BYTES};
     add_prose(&prose, text);
     struct langid_guess best;
-    size_t              chars = text_chars(buf_str(&prose));
+    size_t chars = text_chars(buf_str(&prose));
     if (chars > 1 && langid_guess(model, buf_str(&prose), &best, 1)) {
         t->all += (double)chars;
         if (best.p >= CONFIDENT)
@@ -69,7 +70,7 @@ static void count_turn(struct tally *t, const struct langid *model, struct str t
 void language_guess(const struct langid *model, const struct conversation *c, struct language_guess *out)
 {
     struct tally t = {0};
-    size_t       seen = 0;
+    size_t seen = 0;
     for (size_t i = 0; i < c->turns_count && seen < TURNS_MAX; i++)
         if (str_eqz(c->turns[i].role, "user")) {
             count_turn(&t, model, c->turns[i].text);

@@ -10,9 +10,10 @@
 enum { LANGUAGES_MAX = 3 };
 
 struct language_guess {
-    struct str names[LANGUAGES_MAX]; /* most used first, from the table in languages.h; at least one unless nothing was written */
-    size_t     count;
-    bool       sure; /* the predictor was confident about most of the text */
+    struct str names[LANGUAGES_MAX]; /* most used first, from the table in languages.h; at least one unless nothing was
+                                        written */
+    size_t count;
+    bool sure; /* the predictor was confident about most of the text */
 };
 
 /* Code blocks and links are left out of what is looked at. names point to constants. */

@@ -7,7 +7,8 @@
 
 #include "base/str.h"
 
-struct str language_by_code(const char *code);  /* "pt" -> "Portuguese"; empty: unknown */
-struct str language_by_name(struct str spoken); /* "portuguese", "Mandarin", "pt-BR" -> the table's name; empty: unknown */
+struct str language_by_code(const char *code); /* "pt" -> "Portuguese"; empty: unknown */
+struct str
+language_by_name(struct str spoken); /* "portuguese", "Mandarin", "pt-BR" -> the table's name; empty: unknown */
 
 #endif

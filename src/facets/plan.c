@@ -37,14 +37,15 @@ static struct field field_of(const struct facet_def *f, struct arena *a)
 /* A few words before the sentence make a small model say what it is about, instead of repeating what was said. */
 static struct field lead_of(const struct facet_def *f, struct arena *a)
 {
-    return (struct field){.name = str_printf(a, "%s_subject", str_dupz(a, f->name)).at, .kind = FIELD_TEXT, .max_chars = LEAD_CHARS};
+    return (struct field){
+        .name = str_printf(a, "%s_subject", str_dupz(a, f->name)).at, .kind = FIELD_TEXT, .max_chars = LEAD_CHARS};
 }
 
 static enum err add_facet(struct facet_ask *ask, const struct facet_def *f, struct arena *a, struct error *e)
 {
     if (ask->count == ASK_FACETS_MAX)
         return error_set(e, ERR_CONFIG, "more than %d facets in one call; set one_call to false", ASK_FACETS_MAX);
-    size_t        n = ask->schema.fields_count;
+    size_t n = ask->schema.fields_count;
     struct field *fields = arena_zero(a, n + 2, sizeof *fields);
     for (size_t i = 0; i < n; i++)
         fields[i] = ask->schema.fields[i];
@@ -72,7 +73,8 @@ static enum err plan_one_call(const struct config *c, bool with_language, struct
         if (!asked(&c->facets[i], with_language) || !c->facets[i].alone)
             continue;
         if (call->asks_count == ASKS_MAX)
-            return error_set(e, ERR_CONFIG, "more than %d facets are marked alone; set one_call to false", ASKS_MAX - 1);
+            return error_set(e, ERR_CONFIG, "more than %d facets are marked alone; set one_call to false",
+                             ASKS_MAX - 1);
         result = add_facet(&call->asks[call->asks_count++], &c->facets[i], a, e);
     }
     out->calls = call;

@@ -1,9 +1,10 @@
 /*
- * plan.h: which facets are asked in which call, and the shape of each answer; built once from the config. Layer: facets.
+ * plan.h: which facets are asked in which call, and the shape of each answer; built once from the config. Layer:
+ * facets.
  *
- * A call is one request per conversation. With one_call there is one: its first ask shows the conversation and wants one
- * JSON object with all shared facets, and every facet marked `alone` is a further ask in the same context. Otherwise each
- * facet is a call of its own.
+ * A call is one request per conversation. With one_call there is one: its first ask shows the conversation and wants
+ * one JSON object with all shared facets, and every facet marked `alone` is a further ask in the same context.
+ * Otherwise each facet is a call of its own.
  */
 #ifndef CLIO_FACETS_PLAN_H
 #define CLIO_FACETS_PLAN_H
@@ -15,19 +16,20 @@ enum { ASK_FACETS_MAX = 24 };
 
 struct facet_ask {
     const struct facet_def *facets[ASK_FACETS_MAX];
-    size_t                  field[ASK_FACETS_MAX]; /* where each facet's answer is in the schema; its lead, if any, is the field before */
-    size_t                  count;
-    struct schema           schema;
+    size_t
+        field[ASK_FACETS_MAX]; /* where each facet's answer is in the schema; its lead, if any, is the field before */
+    size_t count;
+    struct schema schema;
 };
 
 struct facet_call {
     struct facet_ask *asks; /* the first one shows the conversation */
-    size_t            asks_count;
+    size_t asks_count;
 };
 
 struct facet_plan {
     struct facet_call *calls;
-    size_t             calls_count; /* 0: nothing to ask a model */
+    size_t calls_count; /* 0: nothing to ask a model */
 };
 
 /*

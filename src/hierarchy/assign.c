@@ -6,16 +6,16 @@
 enum { CANDIDATES = 16 };
 
 struct assigning {
-    struct growth          *g;
-    const struct tier      *below;
+    struct growth *g;
+    const struct tier *below;
     const struct proposals *p;
-    uint32_t               *parent;
+    uint32_t *parent;
 };
 
 /* The nearest parents, in an order of their own for each child: a model must not learn to like the first place. */
 static size_t candidates_of(const struct assigning *x, size_t child, uint32_t *out)
 {
-    size_t     n = tier_nearest(x->p->vectors, mat_row(x->below->vectors, child), NULL, CANDIDATES, out);
+    size_t n = tier_nearest(x->p->vectors, mat_row(x->below->vectors, child), NULL, CANDIDATES, out);
     struct rng r = rng_seed(x->g->c->config->seed, (uint64_t)x->below->nodes[child].id);
     rng_shuffle(&r, out, n);
     return n;
@@ -24,10 +24,10 @@ static size_t candidates_of(const struct assigning *x, size_t child, uint32_t *o
 static enum err build(void *arg, size_t i, struct arena *a, struct request *out, struct error *e)
 {
     struct assigning *x = arg;
-    uint32_t          candidates[CANDIDATES];
-    size_t            n = candidates_of(x, i, candidates);
-    struct str       *names = arena_new(a, n, sizeof *names);
-    struct buf        lines = {0};
+    uint32_t candidates[CANDIDATES];
+    size_t n = candidates_of(x, i, candidates);
+    struct str *names = arena_new(a, n, sizeof *names);
+    struct buf lines = {0};
     for (size_t k = 0; k < n; k++) {
         names[k] = x->p->names[candidates[k]];
         buf_printf(&lines, "- " STR_FMT "\n", STR_ARG(names[k]));
@@ -37,10 +37,11 @@ static enum err build(void *arg, size_t i, struct arena *a, struct request *out,
     struct schema *schema = arena_zero(a, 1, sizeof *schema);
     *schema = (struct schema){field, 1};
     const struct node *node = &x->below->nodes[i];
-    struct prompt_var  vars[] = {{"parents", str_trim(buf_str(&lines))}, {"name", node->name}, {"description", node->description}};
+    struct prompt_var vars[] = {
+        {"parents", str_trim(buf_str(&lines))}, {"name", node->name}, {"description", node->description}};
     enum { VARS = sizeof vars / sizeof *vars };
     struct ask *ask = arena_zero(a, 1, sizeof *ask);
-    enum err    result = prompt_render(x->g->c->prompts, "assign.system.txt", vars, VARS, a, &out->system, e);
+    enum err result = prompt_render(x->g->c->prompts, "assign.system.txt", vars, VARS, a, &out->system, e);
     if (result == ERR_OK)
         result = prompt_render(x->g->c->prompts, "assign.user.txt", vars, VARS, a, &ask->user, e);
     ask->answer = schema;
@@ -54,7 +55,7 @@ static enum err build(void *arg, size_t i, struct arena *a, struct request *out,
 static enum err take(void *arg, size_t i, const struct asked *answer, struct error *e)
 {
     struct assigning *x = arg;
-    uint32_t          candidates[CANDIDATES];
+    uint32_t candidates[CANDIDATES];
     (void)e;
     if (answer->ok) {
         candidates_of(x, i, candidates);
@@ -70,7 +71,8 @@ enum err assign_parents(struct growth *g, const struct tier *below, const struct
                         struct error *e)
 {
     struct assigning x = {.g = g, .below = below, .p = p, .parent = parent};
-    struct ask_job   job = {.role = ROLE_STRONG, .count = below->n, .temperature = 0, .build = build, .take = take, .arg = &x};
+    struct ask_job job = {
+        .role = ROLE_STRONG, .count = below->n, .temperature = 0, .build = build, .take = take, .arg = &x};
     g->c->total += (int64_t)below->n;
     return ask_each(g->c, &job, e);
 }

@@ -6,11 +6,11 @@
 
 /* A level being made: parents proposed, and who was given to whom. */
 struct renaming {
-    struct growth     *g;
+    struct growth *g;
     const struct tier *below;
-    const uint32_t    *parent; /* [below->n] */
-    struct tier       *above;
-    uint32_t          *from;   /* [above->n] which proposal each kept parent was */
+    const uint32_t *parent; /* [below->n] */
+    struct tier *above;
+    uint32_t *from; /* [above->n] which proposal each kept parent was */
     const struct proposals *p;
 };
 
@@ -18,8 +18,8 @@ struct renaming {
 static enum err load_leaves(struct growth *g, struct tier *out, struct error *e)
 {
     struct node *all;
-    size_t       n;
-    enum err     result = clusters_load(g->c->run, g->facet->name, 0, g->arena, &all, &n, e);
+    size_t n;
+    enum err result = clusters_load(g->c->run, g->facet->name, 0, g->arena, &all, &n, e);
     *out = (struct tier){.nodes = all};
     for (size_t i = 0; result == ERR_OK && i < n; i++)
         if (all[i].large_enough && all[i].name.n)
@@ -78,7 +78,8 @@ static enum err build(void *arg, size_t i, struct arena *a, struct request *out,
     struct renaming *r = arg;
     if (only_child(r, i))
         return ERR_OK;
-    struct str *members = arena_new(a, r->below->n, sizeof *members), *others = arena_new(a, r->above->n, sizeof *others);
+    struct str *members = arena_new(a, r->below->n, sizeof *members),
+               *others = arena_new(a, r->above->n, sizeof *others);
     struct naming_question q = {.facet = r->g->facet, .members = members, .contrast = others, .of_clusters = true};
     for (size_t k = 0; k < r->below->n; k++)
         if (r->parent[k] == r->from[i])
@@ -99,7 +100,7 @@ static bool accept(void *arg, size_t i, const struct asked *answer, const char *
 static enum err take(void *arg, size_t i, const struct asked *answer, struct error *e)
 {
     struct renaming *r = arg;
-    struct node     *node = &r->above->nodes[i];
+    struct node *node = &r->above->nodes[i];
     if (!answer->ok)
         return stage_quarantine(r->g->c, -1, answer->reason, e); /* stays without a name and is never shown */
     struct naming named = naming_read(answer, r->g->arena);
@@ -113,7 +114,7 @@ static enum err rename_parents(struct renaming *r, struct error *e)
 {
     for (size_t j = 0; j < r->above->n; j++) {
         const struct node *only = only_child(r, j);
-        struct node       *node = &r->above->nodes[j];
+        struct node *node = &r->above->nodes[j];
         if (!only)
             continue;
         node->name = only->name; /* a level cannot say more about one cluster than its own name does */
@@ -134,7 +135,7 @@ static enum err rename_parents(struct renaming *r, struct error *e)
 static enum err store_level(const struct renaming *r, struct error *e)
 {
     struct run *run = r->g->c->run;
-    enum err    result = db_begin(run->db, e);
+    enum err result = db_begin(run->db, e);
     for (size_t j = 0; j < r->above->n && result == ERR_OK; j++) {
         result = clusters_put(run, &r->above->nodes[j], e);
         for (size_t i = 0; i < r->below->n && result == ERR_OK; i++)
@@ -147,10 +148,11 @@ static enum err store_level(const struct renaming *r, struct error *e)
     return result;
 }
 
-static enum err grow_level(struct growth *g, const struct tier *below, int level, size_t target, struct tier *above, struct error *e)
+static enum err grow_level(struct growth *g, const struct tier *below, int level, size_t target, struct tier *above,
+                           struct error *e)
 {
     struct proposals p;
-    uint32_t        *parent = arena_zero(g->arena, below->n, sizeof *parent);
+    uint32_t *parent = arena_zero(g->arena, below->n, sizeof *parent);
     *above = (struct tier){0};
     enum err result = propose_parents(g, below, target, &p, e);
     if (result == ERR_OK)
@@ -169,9 +171,9 @@ static enum err grow_level(struct growth *g, const struct tier *below, int level
 
 static enum err grow_facet(struct growth *g, struct error *e)
 {
-    size_t      sizes[HIERARCHY_LEVELS_MAX];
+    size_t sizes[HIERARCHY_LEVELS_MAX];
     struct tier below, above;
-    enum err    result = clusters_clear(g->c->run, g->facet->name, 1, e);
+    enum err result = clusters_clear(g->c->run, g->facet->name, 1, e);
     if (result == ERR_OK)
         result = load_leaves(g, &below, e);
     if (result != ERR_OK || below.n == 0)
@@ -193,7 +195,7 @@ enum err hierarchy_run(struct stage_context *c, struct error *e)
     for (size_t f = 0; f < c->config->facets_count && result == ERR_OK; f++) {
         if (!c->config->facets[f].cluster)
             continue;
-        struct arena  a = {0};
+        struct arena a = {0};
         struct growth g = {.c = c, .facet_index = f, .facet = &c->config->facets[f], .arena = &a};
         result = grow_facet(&g, e);
         arena_release(&a);

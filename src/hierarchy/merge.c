@@ -10,15 +10,15 @@
 static const float SAME_MEANING = 0.85f;
 static const double ABOUT = 1.25; /* "about the wanted number": up to a quarter more */
 
-static const struct field  name_field = {.name = "name", .kind = FIELD_TEXT, .max_chars = 80};
+static const struct field name_field = {.name = "name", .kind = FIELD_TEXT, .max_chars = 80};
 static const struct schema name_schema = {&name_field, 1};
 
 struct merging {
-    struct growth    *g;
+    struct growth *g;
     struct proposals *p;
-    uint32_t         *group; /* [p->n] group of each proposal: the lowest member's number */
-    uint32_t         *heads; /* groups with more than one member */
-    size_t            heads_count;
+    uint32_t *group; /* [p->n] group of each proposal: the lowest member's number */
+    uint32_t *heads; /* groups with more than one member */
+    size_t heads_count;
 };
 
 /* Average vector of a group, in the row of its head; heads only have meaning. */
@@ -54,14 +54,14 @@ static float closest(struct mat sums, const uint32_t *group, size_t n, uint32_t 
 /* Agglomerate: first what means the same, then the closest until about the wanted number is left. */
 static void group_proposals(struct merging *m, size_t target)
 {
-    size_t     n = m->p->n, left = n;
+    size_t n = m->p->n, left = n;
     struct mat sums = {arena_new(m->g->arena, n * m->p->vectors.d, sizeof(float)), n, m->p->vectors.d};
     memcpy(sums.at, m->p->vectors.at, n * sums.d * sizeof(float));
     for (size_t i = 0; i < n; i++)
         m->group[i] = (uint32_t)i;
     while (left > 1) {
         uint32_t a = 0, b = 0;
-        float    s = closest(sums, m->group, n, &a, &b);
+        float s = closest(sums, m->group, n, &a, &b);
         if (s < SAME_MEANING && (double)left <= ABOUT * (double)target)
             break;
         join(sums, m->group, n, a, b);
@@ -72,13 +72,13 @@ static void group_proposals(struct merging *m, size_t target)
 static enum err build(void *arg, size_t i, struct arena *a, struct request *out, struct error *e)
 {
     struct merging *m = arg;
-    struct buf      lines = {0};
+    struct buf lines = {0};
     for (size_t k = 0; k < m->p->n; k++)
         if (m->group[k] == m->heads[i])
             buf_printf(&lines, "- " STR_FMT "\n", STR_ARG(m->p->names[k]));
     struct prompt_var vars[] = {{"names", str_trim(buf_str(&lines))}, {"form", m->g->facet->name_form}};
-    struct ask       *ask = arena_zero(a, 1, sizeof *ask);
-    enum err          result = prompt_render(m->g->c->prompts, "merge.system.txt", vars, 2, a, &out->system, e);
+    struct ask *ask = arena_zero(a, 1, sizeof *ask);
+    enum err result = prompt_render(m->g->c->prompts, "merge.system.txt", vars, 2, a, &out->system, e);
     if (result == ERR_OK)
         result = prompt_render(m->g->c->prompts, "merge.user.txt", vars, 2, a, &ask->user, e);
     ask->answer = &name_schema;
@@ -125,8 +125,8 @@ static void find_heads(struct merging *m)
 static void keep_heads(struct merging *m)
 {
     struct arena a = {0};
-    size_t       n = 0;
-    struct str  *folded = arena_new(&a, m->p->n, sizeof *folded);
+    size_t n = 0;
+    struct str *folded = arena_new(&a, m->p->n, sizeof *folded);
     for (size_t i = 0; i < m->p->n; i++) {
         bool seen = m->group[i] != i;
         struct str f = text_fold(&a, m->p->names[i]);
@@ -150,8 +150,14 @@ enum err merge_proposals(struct growth *g, struct proposals *p, size_t target, s
     group_proposals(&m, target);
     find_heads(&m);
     g->c->total += (int64_t)m.heads_count;
-    struct ask_job job = {.role = ROLE_STRONG, .count = m.heads_count, .temperature = 0.5, .build = build, .take = take, .accept = accept, .arg = &m};
-    enum err       result = m.heads_count ? ask_each(g->c, &job, e) : ERR_OK;
+    struct ask_job job = {.role = ROLE_STRONG,
+                          .count = m.heads_count,
+                          .temperature = 0.5,
+                          .build = build,
+                          .take = take,
+                          .accept = accept,
+                          .arg = &m};
+    enum err result = m.heads_count ? ask_each(g->c, &job, e) : ERR_OK;
     keep_heads(&m);
     return result == ERR_OK ? tier_embed(g, p->names, p->n, &p->vectors, e) : result;
 }

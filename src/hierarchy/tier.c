@@ -10,7 +10,7 @@ struct str tier_text(const struct node *n, struct arena *a)
 enum err tier_embed(struct growth *g, const struct str *texts, size_t n, struct mat *out, struct error *e)
 {
     struct model *m;
-    enum err      result = stage_model(g->c, ROLE_EMBED, &m, e);
+    enum err result = stage_model(g->c, ROLE_EMBED, &m, e);
     if (result != ERR_OK)
         return result;
     *out = (struct mat){arena_new(g->arena, n * m->info.width, sizeof(float)), n, m->info.width};
@@ -21,8 +21,8 @@ enum err tier_embed(struct growth *g, const struct str *texts, size_t n, struct 
 size_t tier_nearest(struct mat vectors, const float *to, const unsigned char *skip, size_t max, uint32_t *out)
 {
     struct arena a = {0};
-    float       *similarity = arena_new(&a, max + 1, sizeof *similarity);
-    size_t       n = 0;
+    float *similarity = arena_new(&a, max + 1, sizeof *similarity);
+    size_t n = 0;
     for (size_t i = 0; i < vectors.n; i++) {
         if (skip && skip[i])
             continue;

@@ -4,20 +4,19 @@
 #include "stage/naming.h"
 #include "store/clusters.h"
 
-
 struct labelling {
     struct stage_context *c;
-    size_t                facet;
-    struct arena          arena;
-    struct samples        samples;
-    struct node          *nodes; /* those large enough, by id */
-    size_t                n;
+    size_t facet;
+    struct arena arena;
+    struct samples samples;
+    struct node *nodes; /* those large enough, by id */
+    size_t n;
 };
 
 static enum err build(void *arg, size_t i, struct arena *a, struct request *out, struct error *e)
 {
-    struct labelling       *l = arg;
-    struct naming_question  q = {.facet = &l->c->config->facets[l->facet]};
+    struct labelling *l = arg;
+    struct naming_question q = {.facet = &l->c->config->facets[l->facet]};
     samples_of(&l->samples, l->nodes[i].id, a, &q);
     return naming_request(l->c, &q, a, out, e);
 }
@@ -35,9 +34,9 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
     struct labelling *l = arg;
     if (!answer->ok)
         return stage_quarantine(l->c, -1, answer->reason, e);
-    struct arena  a = {0};
+    struct arena a = {0};
     struct naming named = naming_read(answer, &a);
-    struct node   node = l->nodes[i];
+    struct node node = l->nodes[i];
     node.name = named.name;
     node.description = named.description;
     node.short_name = named.short_name;
@@ -51,8 +50,8 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
 static enum err load_nodes(struct labelling *l, struct error *e)
 {
     struct node *all;
-    size_t       n;
-    enum err     result = clusters_load(l->c->run, l->c->config->facets[l->facet].name, 0, &l->arena, &all, &n, e);
+    size_t n;
+    enum err result = clusters_load(l->c->run, l->c->config->facets[l->facet].name, 0, &l->arena, &all, &n, e);
     if (result != ERR_OK)
         return result;
     l->nodes = all;

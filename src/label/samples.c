@@ -23,7 +23,7 @@ static size_t row_of(const struct samples *s, int64_t rec)
 static enum err keep_text(void *arg, int64_t rec, int seq, struct str text, double number, struct error *e)
 {
     struct samples *s = arg;
-    size_t          row = row_of(s, rec);
+    size_t row = row_of(s, rec);
     (void)number;
     (void)e;
     if (seq == 0 && row != SIZE_MAX)
@@ -34,7 +34,7 @@ static enum err keep_text(void *arg, int64_t rec, int seq, struct str text, doub
 static enum err keep_leaf(void *arg, int64_t rec, int64_t leaf, struct error *e)
 {
     struct samples *s = arg;
-    size_t          row = row_of(s, rec);
+    size_t row = row_of(s, rec);
     (void)e;
     if (row != SIZE_MAX)
         s->leaf[row] = leaf;
@@ -74,7 +74,7 @@ static void add_rows(const struct samples *s, const uint32_t *rows, size_t n, fl
 }
 
 struct near {
-    float    similarity;
+    float similarity;
     uint32_t row;
 };
 
@@ -101,8 +101,8 @@ static const struct str *texts_at(const struct samples *s, const uint32_t *rows,
 void samples_of(const struct samples *s, int64_t cluster, struct arena *a, struct naming_question *out)
 {
     const struct config *cfg = s->c->config;
-    size_t               n = s->vectors.at.n, members = 0, near = 0;
-    uint32_t            *rows = arena_new(a, n, sizeof *rows);
+    size_t n = s->vectors.at.n, members = 0, near = 0;
+    uint32_t *rows = arena_new(a, n, sizeof *rows);
     for (size_t i = 0; i < n; i++)
         if (s->leaf[i] == cluster)
             rows[members++] = (uint32_t)i;
@@ -115,11 +115,12 @@ void samples_of(const struct samples *s, int64_t cluster, struct arena *a, struc
     out->members = texts_at(s, rows, out->members_count, a);
 
     /* More contrast than members would drown a small cluster. */
-    size_t       max = out->members_count < cfg->name_contrast ? out->members_count : (size_t)cfg->name_contrast;
+    size_t max = out->members_count < cfg->name_contrast ? out->members_count : (size_t)cfg->name_contrast;
     struct near *best = arena_new(a, max + 1, sizeof *best);
     for (size_t i = 0; i < n && max; i++)
         if (s->leaf[i] >= 0 && s->leaf[i] != cluster)
-            near = keep_nearest(best, near, max, (struct near){dist_dot(sum, mat_row(s->vectors.at, i), s->vectors.at.d), (uint32_t)i});
+            near = keep_nearest(best, near, max,
+                                (struct near){dist_dot(sum, mat_row(s->vectors.at, i), s->vectors.at.d), (uint32_t)i});
     uint32_t *near_rows = arena_new(a, near, sizeof *near_rows);
     for (size_t i = 0; i < near; i++)
         near_rows[i] = best[i].row;

@@ -10,14 +10,14 @@
 
 struct samples {
     struct stage_context *c;
-    struct arena          arena;
-    struct vectors        vectors;
-    struct str           *texts; /* [vectors.at.n] facet texts */
-    int64_t              *leaf;  /* [vectors.at.n] cluster of each row */
+    struct arena arena;
+    struct vectors vectors;
+    struct str *texts; /* [vectors.at.n] facet texts */
+    int64_t *leaf;     /* [vectors.at.n] cluster of each row */
 };
 
 MUST_USE enum err samples_open(struct samples *s, struct stage_context *c, size_t facet_index, struct error *e);
-void              samples_close(struct samples *s);
+void samples_close(struct samples *s);
 
 /* Fills members and contrast of the question, allocated in a. Seeded by the cluster's id. Cost: O(n d). */
 void samples_of(const struct samples *s, int64_t cluster, struct arena *a, struct naming_question *out);

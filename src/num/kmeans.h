@@ -11,9 +11,9 @@
 #include "num/mat.h"
 
 struct kmeans_opts {
-    size_t   k;         /* clusters wanted, 1..n; no default */
-    size_t   iters_max; /* 0 means 100 */
-    uint64_t seed;      /* same seed and input: same result for any number of threads */
+    size_t k;         /* clusters wanted, 1..n; no default */
+    size_t iters_max; /* 0 means 100 */
+    uint64_t seed;    /* same seed and input: same result for any number of threads */
 };
 
 struct kmeans_report {

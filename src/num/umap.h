@@ -11,9 +11,9 @@
 #include "num/mat.h"
 
 struct umap_opts {
-    size_t   n_neighbors; /* 0 means 15; the row itself counts as one, as in umap-learn */
-    float    min_dist;    /* 0 is the paper's value */
-    size_t   epochs;      /* 0 means 500 up to 10,000 rows, 200 above */
+    size_t n_neighbors; /* 0 means 15; the row itself counts as one, as in umap-learn */
+    float min_dist;     /* 0 is the paper's value */
+    size_t epochs;      /* 0 means 500 up to 10,000 rows, 200 above */
     uint64_t seed;
 };
 

@@ -46,7 +46,7 @@ const struct stage pipeline[] = {
 
 struct runner {
     struct stage_context *c;
-    struct hash           upstream; /* fingerprint of the stage before */
+    struct hash upstream; /* fingerprint of the stage before */
 };
 
 /* What a stage's results follow from: the stages before it, its share of the configuration, the prompts, the inputs. */
@@ -99,8 +99,8 @@ static enum err finish_stage(struct runner *r, const struct stage *s, struct sta
 static enum err run_stage(struct runner *r, const struct stage *s, struct error *e)
 {
     struct stage_context *c = r->c;
-    struct arena          a = {0};
-    struct stage_state    before, state = {0};
+    struct arena a = {0};
+    struct stage_state before, state = {0};
     c->stage = s->name;
     c->done = c->total = c->quarantined = 0;
     c->usage = (struct usage){0};
@@ -108,12 +108,13 @@ static enum err run_stage(struct runner *r, const struct stage *s, struct error 
     c->started = clock_seconds();
 
     enum err result = run_stage_get(c->run, s->name, &a, &before, e);
-    bool     resumable = s == &pipeline[0] && c->inputs_count == 0 && result == ERR_OK && before.done;
+    bool resumable = s == &pipeline[0] && c->inputs_count == 0 && result == ERR_OK && before.done;
     if (resumable)
         state.fingerprint = before.fingerprint; /* no files named: go on with the ones imported earlier */
     else if (result == ERR_OK)
         result = fingerprint(r, s, &state.fingerprint, e);
-    if (result == ERR_OK && before.done && memcmp(&before.fingerprint, &state.fingerprint, sizeof state.fingerprint) == 0) {
+    if (result == ERR_OK && before.done &&
+        memcmp(&before.fingerprint, &state.fingerprint, sizeof state.fingerprint) == 0) {
         c->done = c->total = before.total;
         c->quarantined = before.quarantined;
         tell(c, EVENT_STAGE_KEPT);
@@ -153,7 +154,7 @@ static enum err note_settings(struct stage_context *c, struct error *e)
 enum err pipeline_run(struct stage_context *c, const char *until, struct error *e)
 {
     struct runner r = {.c = c};
-    enum err      result = note_settings(c, e);
+    enum err result = note_settings(c, e);
     c->stage = NULL;
     tell(c, EVENT_RUN_START);
     for (const struct stage *s = pipeline; s->name && result == ERR_OK; s++) {

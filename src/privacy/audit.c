@@ -14,17 +14,17 @@ static const struct schema audit_schema = {fields, FIELDS};
 
 struct auditing {
     struct stage_context *c;
-    struct node          *nodes;
-    size_t                n;
-    int64_t               withheld;
+    struct node *nodes;
+    size_t n;
+    int64_t withheld;
 };
 
 enum err audit_request(struct stage_context *c, struct str name, struct str description, struct arena *a,
                        struct request *out, struct error *e)
 {
     struct prompt_var vars[] = {{"name", name}, {"description", description}};
-    struct ask       *ask = arena_zero(a, 1, sizeof *ask);
-    enum err          result = prompt_render(c->prompts, "audit.system.txt", vars, 2, a, &out->system, e);
+    struct ask *ask = arena_zero(a, 1, sizeof *ask);
+    enum err result = prompt_render(c->prompts, "audit.system.txt", vars, 2, a, &out->system, e);
     if (result == ERR_OK)
         result = prompt_render(c->prompts, "audit.user.txt", vars, 2, a, &ask->user, e);
     ask->answer = &audit_schema;
@@ -51,12 +51,12 @@ static enum err build(void *arg, size_t i, struct arena *a, struct request *out,
 
 static enum err take(void *arg, size_t i, const struct asked *answer, struct error *e)
 {
-    struct auditing   *x = arg;
+    struct auditing *x = arg;
     const struct node *node = &x->nodes[i];
-    struct str         reason;
-    int                rating = audit_rating(answer, &reason);
-    const char        *found = NULL;
-    const struct str   texts[] = {node->name, node->description, node->short_name};
+    struct str reason;
+    int rating = audit_rating(answer, &reason);
+    const char *found = NULL;
+    const struct str texts[] = {node->name, node->description, node->short_name};
     for (size_t k = 0; k < sizeof texts / sizeof *texts && !found; k++)
         found = scrub_find(texts[k]);
     if (found) { /* whatever the auditor thinks of it */
@@ -70,14 +70,15 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
 static enum err audit_facet(struct auditing *x, size_t facet_index, struct error *e)
 {
     struct arena a = {0};
-    size_t       n;
-    enum err     result = clusters_load(x->c->run, x->c->config->facets[facet_index].name, -1, &a, &x->nodes, &n, e);
+    size_t n;
+    enum err result = clusters_load(x->c->run, x->c->config->facets[facet_index].name, -1, &a, &x->nodes, &n, e);
     x->n = 0;
     for (size_t i = 0; result == ERR_OK && i < n; i++)
         if (x->nodes[i].large_enough && x->nodes[i].name.n)
             x->nodes[x->n++] = x->nodes[i];
     x->c->total += (int64_t)x->n;
-    struct ask_job job = {.role = ROLE_STRONG, .count = x->n, .temperature = 0.05, .build = build, .take = take, .arg = x};
+    struct ask_job job = {
+        .role = ROLE_STRONG, .count = x->n, .temperature = 0.05, .build = build, .take = take, .arg = x};
     if (result == ERR_OK)
         result = ask_each(x->c, &job, e);
     arena_release(&a);
@@ -87,7 +88,7 @@ static enum err audit_facet(struct auditing *x, size_t facet_index, struct error
 enum err audit_run(struct stage_context *c, struct error *e)
 {
     struct auditing x = {.c = c};
-    enum err        result = ERR_OK;
+    enum err result = ERR_OK;
     stage_begin(c, 0);
     for (size_t f = 0; f < c->config->facets_count && result == ERR_OK; f++)
         if (c->config->facets[f].cluster)

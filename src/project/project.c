@@ -48,15 +48,15 @@ static enum err store_points(struct stage_context *c, struct str facet, const st
 
 static enum err project_facet(struct stage_context *c, size_t facet_index, struct error *e)
 {
-    struct str     facet = c->config->facets[facet_index].name;
+    struct str facet = c->config->facets[facet_index].name;
     struct vectors v;
-    enum err       result = vectors_open(c->run, facet, &v, e);
+    enum err result = vectors_open(c->run, facet, &v, e);
     if (result != ERR_OK)
         return result;
     struct arena a = {0};
-    size_t       n = 0;
-    uint32_t    *rows = choose_rows(v.at.n, &n, c->config->seed, &a);
-    struct mat   points = v.at, layout = {arena_zero(&a, 2 * n, sizeof(float)), n, 2};
+    size_t n = 0;
+    uint32_t *rows = choose_rows(v.at.n, &n, c->config->seed, &a);
+    struct mat points = v.at, layout = {arena_zero(&a, 2 * n, sizeof(float)), n, 2};
     if (n < v.at.n) {
         points = (struct mat){arena_new(&a, n * v.at.d, sizeof(float)), n, v.at.d};
         for (size_t i = 0; i < n; i++)

@@ -8,26 +8,26 @@
 static const struct str yes_no[] = {STR_INIT("Yes"), STR_INIT("No")};
 static const struct field answer_field = {.name = "answer", .kind = FIELD_CHOICE, .values = yes_no, .values_count = 2};
 static const struct schema answer_schema = {&answer_field, 1};
-static const char         dropped_by_screener[] = "screener";
+static const char dropped_by_screener[] = "screener";
 
 struct screening {
     struct stage_context *c;
-    struct record_index   index;
-    struct str            system;
-    int64_t               dropped;
+    struct record_index index;
+    struct str system;
+    int64_t dropped;
 };
 
 static enum err build(void *arg, size_t i, struct arena *a, struct request *out, struct error *e)
 {
-    struct screening   *s = arg;
+    struct screening *s = arg;
     struct conversation conversation;
-    enum err            result = records_get(s->c->run, s->index.rec[i], a, &conversation, e);
+    enum err result = records_get(s->c->run, s->index.rec[i], a, &conversation, e);
     if (result != ERR_OK)
         return result;
     struct buf transcript = {0};
     render_transcript(&conversation, s->c->config->transcript_tokens, &transcript);
     struct prompt_var vars[] = {{"transcript", buf_str(&transcript)}, {"question", s->c->config->screener}};
-    struct ask       *ask = arena_zero(a, 1, sizeof *ask);
+    struct ask *ask = arena_zero(a, 1, sizeof *ask);
     result = prompt_render(s->c->prompts, "screen.user.txt", vars, 2, a, &ask->user, e);
     buf_release(&transcript);
     ask->answer = &answer_schema;
@@ -40,7 +40,7 @@ static enum err build(void *arg, size_t i, struct arena *a, struct request *out,
 static enum err take(void *arg, size_t i, const struct asked *answer, struct error *e)
 {
     struct screening *s = arg;
-    int64_t           rec = s->index.rec[i];
+    int64_t rec = s->index.rec[i];
     if (!answer->ok)
         return stage_quarantine(s->c, rec, answer->reason, e);
     if (answer->values[0][0].number == 0)
@@ -51,16 +51,17 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
 
 enum err screen_run(struct stage_context *c, struct error *e)
 {
-    struct arena     a = {0};
+    struct arena a = {0};
     struct screening s = {.c = c};
-    enum err         result = records_undrop(c->run, dropped_by_screener, e);
+    enum err result = records_undrop(c->run, dropped_by_screener, e);
     if (result == ERR_OK)
         result = records_index(c->run, &a, &s.index, e);
     if (result == ERR_OK && c->config->screener.n)
         result = prompt_render(c->prompts, "screen.system.txt", NULL, 0, &a, &s.system, e);
     stage_begin(c, (int64_t)s.index.n);
     if (result == ERR_OK && c->config->screener.n) {
-        struct ask_job job = {.role = ROLE_FAST, .count = s.index.n, .temperature = 0.2, .build = build, .take = take, .arg = &s};
+        struct ask_job job = {
+            .role = ROLE_FAST, .count = s.index.n, .temperature = 0.2, .build = build, .take = take, .arg = &s};
         result = ask_each(c, &job, e);
         stage_note(c, "%lld of %zu conversations are not about the question", (long long)s.dropped, s.index.n);
     } else {

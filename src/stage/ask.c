@@ -1,6 +1,5 @@
 #include "stage/ask.h"
 
-#include "base/clock.h"
 #include "base/rng.h"
 #include "store/ledger.h"
 
@@ -8,25 +7,25 @@
 
 /* One index of the window on its way to an answer. */
 struct item {
-    size_t             index;
-    struct request     request;
-    struct hash        key;
-    unsigned           tries;
-    bool               settled;
-    struct asked       asked;
+    size_t index;
+    struct request request;
+    struct hash key;
+    unsigned tries;
+    bool settled;
+    struct asked asked;
     struct field_value *values[ASKS_MAX];
 };
 
 struct window {
     struct stage_context *c;
     const struct ask_job *job;
-    struct model         *model;
-    struct arena          arena; /* requests and answers of this window */
-    struct item          *items;
-    size_t                n;
-    size_t               *pending; /* items sent in this round */
-    struct error         *e;
-    enum err              result; /* first trouble met inside a callback */
+    struct model *model;
+    struct arena arena; /* requests and answers of this window */
+    struct item *items;
+    size_t n;
+    size_t *pending; /* items sent in this round */
+    struct error *e;
+    enum err result; /* first trouble met inside a callback */
 };
 
 static bool parse(struct window *w, struct item *it, const struct str *texts)
@@ -71,7 +70,7 @@ static enum err look_up(struct window *w, struct item *it, struct error *e)
 {
     while (!it->settled) {
         struct ledger_entry entry;
-        bool                found;
+        bool found;
         make_key(w, it);
         enum err result = ledger_get(w->c->run, it->key, &w->arena, &entry, &found, e);
         if (result != ERR_OK || !found)
@@ -99,7 +98,7 @@ static const char *const status_reasons[] = {
 static void on_answer(void *arg, size_t sent, const struct answer *answer)
 {
     struct window *w = arg;
-    struct item   *it = &w->items[w->pending[sent]];
+    struct item *it = &w->items[w->pending[sent]];
     add_usage(&w->c->usage, &answer->usage);
     if (answer->status != ANSWER_OK) {
         it->asked.reason = status_reasons[answer->status];
@@ -137,8 +136,7 @@ static enum err send_missing(struct window *w, struct error *e)
         }
         if (missing == 0)
             return ERR_OK;
-        enum err result =
-            w->model->ops->complete(w->model->ctx, requests, missing, on_answer, w, w->c->stop, e);
+        enum err result = w->model->ops->complete(w->model->ctx, requests, missing, on_answer, w, w->c->stop, e);
         if (w->result != ERR_OK)
             return w->result;
         if (result != ERR_OK)
@@ -168,11 +166,6 @@ static enum err build_window(struct window *w, size_t *next, size_t size, struct
 
 static enum err hand_over(struct window *w, struct error *e)
 {
-    if (!db_in_transaction(w->c->run->db)) {
-        enum err result = db_begin(w->c->run->db, e);
-        if (result != ERR_OK)
-            return result;
-    }
     for (size_t i = 0; i < w->n; i++) {
         enum err result = w->job->take(w->job->arg, w->items[i].index, &w->items[i].asked, e);
         if (result != ERR_OK)
@@ -184,12 +177,11 @@ static enum err hand_over(struct window *w, struct error *e)
 enum err ask_each(struct stage_context *c, const struct ask_job *job, struct error *e)
 {
     struct model *model;
-    enum err      result = stage_model(c, job->role, &model, e);
+    enum err result = stage_model(c, job->role, &model, e);
     if (result != ERR_OK)
         return result;
     struct window w = {.c = c, .job = job, .model = model, .e = e};
-    size_t        size = model->info.in_flight ? model->info.in_flight : 1;
-    double        flushed = clock_seconds();
+    size_t size = model->info.in_flight ? model->info.in_flight : 1;
     for (size_t next = 0; next < job->count && result == ERR_OK;) {
         size_t from = next;
         result = stage_check_stop(c, e);
@@ -201,10 +193,6 @@ enum err ask_each(struct stage_context *c, const struct ask_job *job, struct err
             result = hand_over(&w, e);
         if (result == ERR_OK)
             stage_advance(c, (int64_t)(next - from));
-        if (result == ERR_OK && clock_seconds() - flushed >= 1e-3 * LEDGER_MS) {
-            result = ledger_flush(c->run, e);
-            flushed = clock_seconds();
-        }
         arena_clear(&w.arena);
     }
     arena_release(&w.arena);

@@ -13,18 +13,18 @@
 enum { ASK_TRIES = 3 };
 
 struct asked {
-    bool                      ok;
-    const char               *reason; /* constant text when not ok */
+    bool ok;
+    const char *reason;                         /* constant text when not ok */
     const struct field_value *values[ASKS_MAX]; /* [ask][field] */
 };
 
 struct ask_job {
     enum role role;
-    size_t    count;
-    double    temperature;
+    size_t count;
+    double temperature;
     /* Fills *out for index i, everything allocated in a. *out->asks_count of 0 skips the index (take is not called). */
     enum err (*build)(void *arg, size_t i, struct arena *a, struct request *out, struct error *e);
-    /* Receives the answer of index i; borrowed. In index order. Called inside a ledger transaction: may write to the run. */
+    /* Receives the answer of index i; borrowed. In index order; may write to the run. */
     enum err (*take)(void *arg, size_t i, const struct asked *answer, struct error *e);
     /* Optional: a further check of a parsed answer; false means ask again (say why in *reason, constant text). */
     bool (*accept)(void *arg, size_t i, const struct asked *answer, const char **reason);

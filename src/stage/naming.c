@@ -32,10 +32,10 @@ enum err naming_request(struct stage_context *c, const struct naming_question *q
                         struct error *e)
 {
     struct model *m;
-    enum err      result = stage_model(c, ROLE_STRONG, &m, e);
+    enum err result = stage_model(c, ROLE_STRONG, &m, e);
     if (result != ERR_OK)
         return result;
-    size_t     window = m->info.context_tokens > 2 * PROMPT_TOKENS ? m->info.context_tokens - PROMPT_TOKENS : PROMPT_TOKENS;
+    size_t window = m->info.context_tokens > 2 * PROMPT_TOKENS ? m->info.context_tokens - PROMPT_TOKENS : PROMPT_TOKENS;
     struct buf members = {0}, contrast = {0};
     add_lines(&members, q->members, q->members_count, window * 2 / 3);
     add_lines(&contrast, q->contrast, q->contrast_count, window / 3);
@@ -47,9 +47,11 @@ enum err naming_request(struct stage_context *c, const struct naming_question *q
     };
     enum { VARS = sizeof vars / sizeof *vars };
     struct ask *ask = arena_zero(a, 1, sizeof *ask);
-    result = prompt_render(c->prompts, q->of_clusters ? "parent.system.txt" : "name.system.txt", vars, VARS, a, &out->system, e);
+    result = prompt_render(c->prompts, q->of_clusters ? "parent.system.txt" : "name.system.txt", vars, VARS, a,
+                           &out->system, e);
     if (result == ERR_OK)
-        result = prompt_render(c->prompts, q->of_clusters ? "parent.user.txt" : "name.user.txt", vars, VARS, a, &ask->user, e);
+        result = prompt_render(c->prompts, q->of_clusters ? "parent.user.txt" : "name.user.txt", vars, VARS, a,
+                               &ask->user, e);
     ask->answer = &naming_schema;
     out->asks = ask;
     out->asks_count = 1;

@@ -1,6 +1,7 @@
 /*
  * naming.h: one question, asked for base clusters and for their parents: what do these members have in common that the
- * contrast has not? (Clio paper G.5, G.7.) Description first, because a name written after it is better.    Layer: stage.
+ * contrast has not? (Clio paper G.5, G.7.) Description first, because a name written after it is better.    Layer:
+ * stage.
  */
 #ifndef CLIO_STAGE_NAMING_H
 #define CLIO_STAGE_NAMING_H
@@ -9,11 +10,11 @@
 
 struct naming_question {
     const struct str *members; /* one line each; shown in this order as far as the window allows */
-    size_t            members_count;
+    size_t members_count;
     const struct str *contrast; /* near, but not in it; may be empty */
-    size_t            contrast_count;
+    size_t contrast_count;
     const struct facet_def *facet; /* whose name_form and question are shown */
-    bool              of_clusters; /* members are clusters' names, not conversations' summaries */
+    bool of_clusters;              /* members are clusters' names, not conversations' summaries */
 };
 
 struct naming {

@@ -33,8 +33,8 @@ static struct str without_comments(struct str text, struct arena *a)
 /* The sections that are open at one place of a template, and whether the text there is kept. */
 struct sections {
     struct str open[DEPTH_MAX];
-    size_t     depth;
-    size_t     hidden_at; /* depth of the outermost section left out, SIZE_MAX when none is */
+    size_t depth;
+    size_t hidden_at; /* depth of the outermost section left out, SIZE_MAX when none is */
 };
 
 static enum err open_section(struct sections *s, const char *name, const struct prompt_var *var, struct str tag,
@@ -58,8 +58,8 @@ static enum err close_section(struct sections *s, const char *name, struct str t
     return ERR_OK;
 }
 
-static enum err expand_tag(struct sections *s, const char *name, struct str tag, const struct prompt_var *vars, size_t n,
-                           struct buf *out, struct error *e)
+static enum err expand_tag(struct sections *s, const char *name, struct str tag, const struct prompt_var *vars,
+                           size_t n, struct buf *out, struct error *e)
 {
     char kind = tag.n ? tag.at[0] : ' ';
     if (kind == '#' || kind == '/')
@@ -112,7 +112,7 @@ static enum err load(const char *folder, const char *file, struct arena *a, stru
         struct str path = str_printf(a, "%s/%s", folder, file);
         if (file_exists(path.at)) {
             struct buf b = {0};
-            enum err   result = file_read(path.at, PROMPT_MAX, &b, e);
+            enum err result = file_read(path.at, PROMPT_MAX, &b, e);
             *out = str_dup(a, buf_str(&b));
             buf_release(&b);
             return result;
@@ -126,7 +126,7 @@ enum err prompt_render(const char *folder, const char *file, const struct prompt
                        struct str *out, struct error *e)
 {
     struct str text;
-    enum err   result = load(folder, file, a, &text, e);
+    enum err result = load(folder, file, a, &text, e);
     if (result != ERR_OK)
         return result;
     struct buf expanded = {0};
@@ -139,8 +139,8 @@ enum err prompt_render(const char *folder, const char *file, const struct prompt
 enum err prompt_hash_all(const char *folder, struct hasher *h, struct error *e)
 {
     struct arena a = {0};
-    enum err     result = ERR_OK;
-    const char  *path;
+    enum err result = ERR_OK;
+    const char *path;
     for (size_t i = 0; result == ERR_OK && (path = asset_path(i)); i++) {
         if (!str_has_prefix(str_of(path), STR("prompts/")))
             continue;

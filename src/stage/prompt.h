@@ -1,7 +1,8 @@
 /*
  * prompt.h: prompts are text files in prompts/, embedded in the binary, replaceable by --prompts FOLDER.
- * A template knows {{name}} (the value, as it is) and {{#name}}...{{/name}} (kept when the value is not empty). An unknown
- * name, an unclosed section or a stray brace pair is an error: a typo never reaches a model.        Layer: stage.
+ * A template knows {{name}} (the value, as it is) and {{#name}}...{{/name}} (kept when the value is not empty). An
+ * unknown name, an unclosed section or a stray brace pair is an error: a typo never reaches a model.        Layer:
+ * stage.
  */
 #ifndef CLIO_STAGE_PROMPT_H
 #define CLIO_STAGE_PROMPT_H
@@ -10,12 +11,12 @@
 
 struct prompt_var {
     const char *name;
-    struct str  value;
+    struct str value;
 };
 
 /*
- * Renders prompts/FILE into the arena. folder: where replacements are looked for first, or NULL. Lines starting with "##"
- * are comments and left out.
+ * Renders prompts/FILE into the arena. folder: where replacements are looked for first, or NULL. Lines starting with
+ * "##" are comments and left out.
  */
 MUST_USE enum err prompt_render(const char *folder, const char *file, const struct prompt_var *vars, size_t n,
                                 struct arena *a, struct str *out, struct error *e);
@@ -24,7 +25,7 @@ MUST_USE enum err prompt_render(const char *folder, const char *file, const stru
 MUST_USE enum err prompt_hash_all(const char *folder, struct hasher *h, struct error *e);
 
 /* The same on a text at hand; `name` is for messages. Fuzzed. */
-MUST_USE enum err prompt_expand(const char *name, struct str text, const struct prompt_var *vars, size_t n, struct buf *out,
-                                struct error *e);
+MUST_USE enum err prompt_expand(const char *name, struct str text, const struct prompt_var *vars, size_t n,
+                                struct buf *out, struct error *e);
 
 #endif

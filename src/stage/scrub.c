@@ -36,7 +36,8 @@ static bool has_email(struct str s)
     return false;
 }
 
-/* Nine or more digits with only blanks, dots, dashes, slashes or brackets between them: telephone, card, account numbers. */
+/* Nine or more digits with only blanks, dots, dashes, slashes or brackets between them: telephone, card, account
+ * numbers. */
 static bool has_long_number(struct str s)
 {
     enum { DIGITS = 9 };
@@ -81,7 +82,7 @@ static bool has_key_shape(struct str s)
 {
     enum { KEY_CHARS = 20 };
     size_t n = 0;
-    bool   digit = false, lower = false, upper = false;
+    bool digit = false, lower = false, upper = false;
     for (size_t i = 0; i <= s.n; i++) {
         char c = i < s.n ? s.at[i] : ' ';
         if (is_word(c) || c == '-') {
@@ -103,8 +104,8 @@ static const struct {
     bool (*found)(struct str);
     const char *what;
 } detectors[] = {
-    {has_email, "an e-mail address"},   {has_long_number, "a telephone, card or account number"},
-    {has_ip_address, "an IP address"},  {has_link, "a link"},
+    {has_email, "an e-mail address"},  {has_long_number, "a telephone, card or account number"},
+    {has_ip_address, "an IP address"}, {has_link, "a link"},
     {has_key_shape, "a key or token"},
 };
 
@@ -112,8 +113,8 @@ const char *scrub_find(struct str text)
 {
     /* Full-width digits and letters are made plain first, invisible characters dropped. */
     struct arena a = {0};
-    struct str   plain = text_fold(&a, text), cased = text;
-    const char  *what = NULL;
+    struct str plain = text_fold(&a, text), cased = text;
+    const char *what = NULL;
     for (size_t i = 0; i < sizeof detectors / sizeof *detectors && !what; i++)
         if (detectors[i].found(plain) || detectors[i].found(cased))
             what = detectors[i].what;

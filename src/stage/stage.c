@@ -12,7 +12,7 @@ static const double REPORT_EVERY_S = 0.25;
 /* One row a role: where the config names it, where the context keeps it, what the manifest calls it. */
 static const struct {
     const char *name;
-    size_t      spec, model; /* offsets */
+    size_t spec, model; /* offsets */
 } roles[] = {
     [ROLE_FAST] = {"model.fast", offsetof(struct config, model_fast), offsetof(struct stage_context, fast)},
     [ROLE_STRONG] = {"model.strong", offsetof(struct config, model_strong), offsetof(struct stage_context, strong)},
@@ -112,7 +112,7 @@ enum err stage_check_stop(const struct stage_context *c, struct error *e)
 enum err stage_each_tree(struct stage_context *c, tree_fn *fn, struct error *e)
 {
     const struct config *cfg = c->config;
-    int64_t              trees = 0;
+    int64_t trees = 0;
     for (size_t f = 0; f < cfg->facets_count; f++)
         trees += cfg->facets[f].cluster;
     stage_begin(c, trees);
@@ -148,7 +148,8 @@ enum err stage_check_failures(struct stage_context *c, struct error *e)
 {
     if (c->total == 0 || (double)c->quarantined <= c->config->max_failed_share * (double)c->total)
         return ERR_OK;
-    error_set(e, ERR_MODEL, "stage %s: %lld of %lld records could not be done, more than max_failed_share allows (%.0f%%)",
-              c->stage, (long long)c->quarantined, (long long)c->total, 100 * c->config->max_failed_share);
+    error_set(e, ERR_MODEL,
+              "stage %s: %lld of %lld records could not be done, more than max_failed_share allows (%.0f%%)", c->stage,
+              (long long)c->quarantined, (long long)c->total, 100 * c->config->max_failed_share);
     return error_hint(e, "clio quarantine --run %s lists them with reasons; what was answered is kept", c->run->path);
 }

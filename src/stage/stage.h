@@ -1,6 +1,7 @@
 /*
- * stage.h: what a stage is given. A stage reads its inputs from the run, writes its outputs to the run, reports progress,
- * and knows no other stage.                                          Layer: stage, uses model, store, num, config, base.
+ * stage.h: what a stage is given. A stage reads its inputs from the run, writes its outputs to the run, reports
+ * progress, and knows no other stage.                                          Layer: stage, uses model, store, num,
+ * config, base.
  */
 #ifndef CLIO_STAGE_STAGE_H
 #define CLIO_STAGE_STAGE_H
@@ -21,37 +22,38 @@ struct input_file {
 };
 
 struct stage_context {
-    struct run          *run;
+    struct run *run;
     const struct config *config;
-    struct par          *par;
-    const atomic_bool   *stop; /* set when the user asked to stop */
-    progress_fn         *progress;
-    void                *progress_arg;
+    struct par *par;
+    const atomic_bool *stop; /* set when the user asked to stop */
+    progress_fn *progress;
+    void *progress_arg;
 
     /* Models are opened when first asked for: a run whose answers are all in the ledger needs none. */
-    struct model      fast, strong, embed; /* through stage_model only */
+    struct model fast, strong, embed; /* through stage_model only */
     struct model_opts model_opts;
-    const char       *prompts; /* folder with replacements for prompts/, or NULL */
+    const char *prompts; /* folder with replacements for prompts/, or NULL */
 
     const struct input_file *inputs; /* import only */
-    size_t                   inputs_count;
-    uint64_t                 limit; /* import only: stop after this many conversations, 0: no limit */
+    size_t inputs_count;
+    uint64_t limit; /* import only: stop after this many conversations, 0: no limit */
 
     /* Filled by the stage while it runs. */
-    const char  *stage; /* its name */
-    int64_t      done, total, quarantined;
+    const char *stage; /* its name */
+    int64_t done, total, quarantined;
     struct usage usage;
-    double       started, last_report; /* clock_seconds */
-    char         note[200];            /* the stage's last word: one line, counts only */
+    double started, last_report; /* clock_seconds */
+    char note[200];              /* the stage's last word: one line, counts only */
 };
 
 enum role { ROLE_FAST, ROLE_STRONG, ROLE_EMBED };
 
 /* Opens it the first time. Notes its name and identity in the manifest ("model.fast" ...). */
 MUST_USE enum err stage_model(struct stage_context *c, enum role role, struct model **out, struct error *e);
-void              stage_close_models(struct stage_context *c);
+void stage_close_models(struct stage_context *c);
 
-/* Progress: total first, then as many calls of stage_advance as one likes; reports are rate-limited inside (4 a second). */
+/* Progress: total first, then as many calls of stage_advance as one likes; reports are rate-limited inside (4 a
+ * second). */
 void stage_begin(struct stage_context *c, int64_t total);
 void stage_advance(struct stage_context *c, int64_t by);
 
@@ -63,7 +65,8 @@ typedef enum err tree_fn(struct stage_context *c, size_t facet_index, struct err
 MUST_USE enum err stage_each_tree(struct stage_context *c, tree_fn *fn, struct error *e);
 void stage_note(struct stage_context *c, const char *fmt, ...) PRINTF(2, 3);
 
-/* One record could not be done: quarantined with a constant reason. Fails the stage above config->max_failed_share of total. */
+/* One record could not be done: quarantined with a constant reason. Fails the stage above config->max_failed_share of
+ * total. */
 MUST_USE enum err stage_quarantine(struct stage_context *c, int64_t rec, const char *reason, struct error *e);
 MUST_USE enum err stage_check_failures(struct stage_context *c, struct error *e);
 

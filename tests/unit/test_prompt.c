@@ -11,7 +11,7 @@ static const struct prompt_var vars[] = {{"name", STR_INIT("Ada {{x}}")}, {"empt
 
 static void expands(const char *text, const char *expected)
 {
-    struct buf   out = {0};
+    struct buf out = {0};
     struct error e = {0};
     if (prompt_expand("t", str_of(text), vars, 2, &out, &e) != ERR_OK)
         fail_msg("%s: %s", text, e.text);
@@ -21,7 +21,7 @@ static void expands(const char *text, const char *expected)
 
 static void refuses(const char *text, const char *because)
 {
-    struct buf   out = {0};
+    struct buf out = {0};
     struct error e = {0};
     assert_int_equal(prompt_expand("t", str_of(text), vars, 2, &out, &e), ERR_CONFIG);
     if (!strstr(e.text, because))
@@ -54,19 +54,21 @@ static void refuses_typos(void **state)
 static void knows_all_its_prompts(void **state)
 {
     (void)state;
-    static const char *const names[] = {"transcript", "question", "questions", "shape", "members", "contrast", "form", "facet",
-                                        "clusters", "outside", "min", "max", "names", "parents", "name", "description"};
-    static const char *const files[] = {"screen.system.txt", "screen.user.txt", "facets.system.txt", "facets.user.txt",
-                                        "facets.alone.txt", "name.system.txt", "name.user.txt", "parent.system.txt",
-                                        "parent.user.txt", "propose.system.txt", "propose.user.txt", "merge.system.txt",
-                                        "merge.user.txt", "assign.system.txt", "assign.user.txt", "audit.system.txt", "audit.user.txt"};
+    static const char *const names[] = {"transcript", "question", "questions", "shape",      "members", "contrast",
+                                        "form",       "facet",    "clusters",  "outside",    "min",     "max",
+                                        "names",      "parents",  "name",      "description"};
+    static const char *const files[] = {
+        "screen.system.txt", "screen.user.txt",  "facets.system.txt", "facets.user.txt",   "facets.alone.txt",
+        "name.system.txt",   "name.user.txt",    "parent.system.txt", "parent.user.txt",   "propose.system.txt",
+        "propose.user.txt",  "merge.system.txt", "merge.user.txt",    "assign.system.txt", "assign.user.txt",
+        "audit.system.txt",  "audit.user.txt"};
     struct prompt_var all[sizeof names / sizeof *names];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         all[i] = (struct prompt_var){names[i], STR("value")};
     struct arena a = {0};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct error e = {0};
-        struct str   out;
+        struct str out;
         if (prompt_render(NULL, files[i], all, sizeof names / sizeof *names, &a, &out, &e) != ERR_OK)
             fail_msg("%s: %s", files[i], e.text);
         assert_true(out.n > 20);

@@ -13,13 +13,12 @@ static void k_follows_the_rule(void **state)
 {
     (void)state;
     static const struct {
-        size_t   n;
+        size_t n;
         uint64_t wanted, min_conversations;
-        size_t   k;
+        size_t k;
     } rows[] = {
-        {1, 0, 20, 1},        {120, 0, 3, 11},       {1000, 0, 3, 46},         {1000, 0, 20, 25},
-        {10000, 0, 20, 215},  {100000, 0, 20, 1000}, {1000000, 0, 20, 10000},  {50, 7, 20, 7},
-        {50, 70, 20, 50},     {30, 0, 20, 1},
+        {1, 0, 20, 1},         {120, 0, 3, 11},         {1000, 0, 3, 46}, {1000, 0, 20, 25}, {10000, 0, 20, 215},
+        {100000, 0, 20, 1000}, {1000000, 0, 20, 10000}, {50, 7, 20, 7},   {50, 70, 20, 50},  {30, 0, 20, 1},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         size_t k = choose_k(rows[i].n, rows[i].wanted, rows[i].min_conversations);
