@@ -21,7 +21,6 @@ static enum err plot_point(void *arg, int64_t rec, float x, float y, struct erro
     if (place != SIZE_MAX && isfinite(x) && isfinite(y)) {
         p->t->xy[2 * place] = x;
         p->t->xy[2 * place + 1] = y;
-        p->t->points++;
     }
     return ERR_OK;
 }
@@ -135,7 +134,8 @@ enum err publish__map(struct release *r, struct error *e)
         for (size_t j = 0; j < 2 * r->records.n; j++)
             t->xy[j] = NAN;
         result = points_each(r->run, t->def->name, plot_point, &p, e);
-        t->sampled = t->points > 0 && t->points < t->placed;
+        t->points = (int64_t)coordinates(t, 0, t->shown, 0, spare);
+        t->sampled = t->points > 0 && t->points < (int64_t)t->shown;
         frame_map(t, spare);
         for (size_t j = 0; j < t->nodes_count; j++)
             centre_node(t, &t->nodes[j], spare);

@@ -60,8 +60,8 @@ struct release_tree {
     size_t shown;    /* how many of them stand behind a shown leaf */
     int64_t placed, leaves, leaves_shown, parents, parents_shown;
     struct withheld too_small, audit;
-    bool sampled; /* the map was drawn from a sample */
-    int64_t points;
+    bool sampled;      /* the map was drawn from a sample */
+    int64_t points;    /* shown conversations that are on it */
     uint32_t *density; /* [GRID * GRID] conversations; 0: none, or withheld */
     float *xy;         /* [n][2] by place, 0..1 over the map; NaN: not on it */
 };

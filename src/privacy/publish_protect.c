@@ -14,10 +14,9 @@
  * Withholding a cell touches the other sums it stands in, so this repeats until nothing changes.
  *
  * Limits, plainly. The rule looks at one sum at a time: an attacker who solves all sums together as a linear programme
- * may still find narrow intervals for a withheld cell. "Resting on m accounts" is a lower bound from the counts alone;
- * where conversations are missing a facet or a time, or name several values, it is coarser. A node's own size is always
- * shown. Who knows from elsewhere that a missing part is nought knows more than this rule assumes. Nothing here
- * protects against the comparison of two releases (R5).
+ * may still find narrow intervals for a withheld cell. A node's own size is always shown. Conversations without a value
+ * or a time stand in no part, so sums over them say less. Who knows from elsewhere that a missing part is nought knows
+ * more than this rule assumes. Nothing here protects against the comparison of two releases (R5).
  */
 #include "privacy/publish_parts.h"
 
@@ -52,6 +51,8 @@ struct sums {
 };
 
 struct family {
+    const uint32_t *order; /* its conversations: places order[lo..hi) */
+    size_t lo, hi;
     int32_t tree, up;  /* up: cell number of the parent node */
     uint32_t children; /* of this node; for the run, of the tree with the fewest */
 };
@@ -77,12 +78,17 @@ static int by_sum(const void *a, const void *b)
 static struct family *families(const struct release *r)
 {
     struct family *f = mem_zero(publish__node_base(r, r->trees_count), sizeof *f);
+    f[0] = (struct family){.order = r->trees[0].order, .hi = r->records.n};
     for (size_t t = 0; t < r->trees_count; t++) {
         size_t base = publish__node_base(r, t);
         uint32_t tops = 1; /* what is behind no shown cluster */
         for (size_t i = 0; i <= r->trees[t].nodes_count; i++) {
             bool top = i == r->trees[t].nodes_count || r->trees[t].nodes[i].parent_index == SIZE_MAX;
             size_t up = top ? 0 : base + r->trees[t].nodes[i].parent_index;
+            bool rest = i == r->trees[t].nodes_count;
+            f[base + i].order = r->trees[t].order;
+            f[base + i].lo = rest ? r->trees[t].shown : r->trees[t].nodes[i].lo;
+            f[base + i].hi = rest ? r->records.n : r->trees[t].nodes[i].hi;
             f[base + i].tree = (int32_t)t;
             f[base + i].up = (int32_t)up;
             if (top)
@@ -164,12 +170,10 @@ static void build_sums(const struct release *r, const struct family *f, enum sum
 
 /* What an attacker knows of one sum. */
 struct view {
-    size_t known, unknown;  /* parts */
-    bool needs;             /* something in it has to be protected */
-    int64_t largest;        /* accounts of the largest unknown part */
-    int64_t known_accounts; /* of the known parts, added up */
-    int64_t conversations;  /* of all parts */
-    struct cell *smallest;  /* known part to give up next */
+    size_t known, unknown; /* parts */
+    bool needs;            /* something in it has to be protected */
+    int64_t largest;       /* accounts of the largest unknown part */
+    struct cell *smallest; /* known part to give up next */
 };
 
 static struct view look(const struct release *r, const struct sums *s, const struct sum *sum, int64_t m)
@@ -177,14 +181,12 @@ static struct view look(const struct release *r, const struct sums *s, const str
     struct view v = {0};
     for (uint32_t i = sum->first; i < sum->first + sum->n; i++) {
         struct cell *c = &r->cells[s->parts[i].cell];
-        v.conversations += c->conversations;
         if (c->hidden) {
             v.unknown++;
             v.needs |= !c->rest || c->accounts < m;
             v.largest = v.largest > c->accounts ? v.largest : c->accounts;
         } else {
             v.known++;
-            v.known_accounts += c->accounts;
             if (!c->fixed && (!v.smallest || c->accounts < v.smallest->accounts))
                 v.smallest = c;
         }
@@ -192,56 +194,145 @@ static struct view look(const struct release *r, const struct sums *s, const str
     return v;
 }
 
-static bool is_safe(const struct view *v, const struct sum *sum, const struct cell *whole, int64_t m)
+/* ---- Who stands behind what is left over ---- */
+
+struct protector {
+    struct release *r;
+    struct family *f;
+    struct sums sums[SUM_COUNT];
+    int64_t m;        /* accounts */
+    uint64_t *spare;  /* [2 * records.n + 1] */
+    bool *known_week; /* [weeks_count] */
+};
+
+static bool has_value(const struct release *r, int32_t facet, int32_t value, uint32_t place)
 {
-    size_t missing = sum->possible > v->known ? sum->possible - v->known : v->unknown;
-    if (whole->hidden) /* its known parts are a lower bound, which must not come near */
-        return v->known == 0 || (missing >= 1 && whole->accounts - v->known_accounts >= m);
-    if (!v->needs)
+    if (facet == FACET_SIZE)
         return true;
-    int64_t together = v->largest;
-    /* Where the parts are exactly the whole, the accounts no known part explains must be behind the unknown ones. */
-    if (v->conversations == whole->conversations && whole->accounts - v->known_accounts > together)
-        together = whole->accounts - v->known_accounts;
-    return missing >= 2 && together >= m;
+    const struct release_facet *f = &r->facets[facet];
+    for (size_t i = f->start[place]; i < f->start[place + 1]; i++)
+        if (f->value[i] == value)
+            return true;
+    return false;
 }
 
-static bool protect_sum(struct release *r, const struct sums *s, const struct sum *sum, int64_t m)
+/* Adds the account of a conversation that no known part holds. */
+static size_t add_unknown(const struct protector *p, enum sum_kind kind, const struct sum_name *name,
+                          const bool *known_value, uint32_t place, size_t n)
 {
-    struct cell *whole = &r->cells[sum->whole];
+    const struct release *r = p->r;
+    bool left = false;
+    if (kind != SUM_WEEKS && name->week != WEEK_ALL && r->week[place] != name->week)
+        return n;
+    if (kind == SUM_VALUES) {
+        const struct release_facet *f = &r->facets[name->facet];
+        for (size_t i = f->start[place]; i < f->start[place + 1]; i++)
+            left |= !known_value[f->value[i]];
+    } else {
+        left = has_value(r, name->facet, name->value, place) &&
+               (kind == SUM_CHILDREN || (r->week[place] != WEEK_ALL && !p->known_week[r->week[place]]));
+    }
+    if (left)
+        p->spare[n++] = r->account[place];
+    return n;
+}
+
+static int64_t distinct(uint64_t *accounts, size_t n)
+{
+    int64_t found = 0;
+    publish__sort(accounts, accounts + n, n);
+    for (size_t i = 0; i < n; i++)
+        found += i == 0 || accounts[i] != accounts[i - 1];
+    return found;
+}
+
+/* Accounts behind the unknown parts of a sum, counted one by one. */
+static int64_t unknown_accounts(const struct protector *p, enum sum_kind kind, const struct sum *sum)
+{
+    const struct release *r = p->r;
+    const struct part *parts = p->sums[kind].parts + sum->first;
+    const struct sum_name *name = &parts[0].sum;
+    bool known_value[FACET_VALUES_MAX] = {false};
+    size_t n = 0;
+    if (kind == SUM_CHILDREN) { /* each unknown child's own conversations */
+        for (uint32_t i = 0; i < sum->n; i++) {
+            const struct cell *c = &r->cells[parts[i].cell];
+            const struct family *child = &p->f[c->node];
+            for (size_t j = child->lo; c->hidden && j < child->hi; j++)
+                n = add_unknown(p, kind, name, known_value, child->order[j], n);
+        }
+        return distinct(p->spare, n);
+    }
+    for (uint32_t i = 0; i < sum->n; i++) {
+        const struct cell *c = &r->cells[parts[i].cell];
+        if (kind == SUM_VALUES)
+            known_value[c->value] = !c->hidden;
+        else
+            p->known_week[c->week] = !c->hidden;
+    }
+    const struct family *node = &p->f[name->node];
+    for (size_t j = node->lo; j < node->hi; j++)
+        n = add_unknown(p, kind, name, known_value, node->order[j], n);
+    for (size_t i = 0; i < r->weeks_count; i++)
+        p->known_week[i] = false;
+    return distinct(p->spare, n);
+}
+
+static bool is_safe(const struct protector *p, enum sum_kind kind, const struct sum *sum, const struct view *v)
+{
+    const struct cell *whole = &p->r->cells[sum->whole];
+    size_t missing = sum->possible > v->known ? sum->possible - v->known : v->unknown;
+    if (whole->hidden ? v->known == 0 : !v->needs)
+        return true;
+    if (missing < (whole->hidden ? 1 : 2))
+        return false; /* a withheld whole is an unknown too: its known parts must not come near it */
+    return v->largest >= p->m || unknown_accounts(p, kind, sum) >= p->m;
+}
+
+static bool protect_sum(struct protector *p, enum sum_kind kind, const struct sum *sum)
+{
+    struct cell *whole = &p->r->cells[sum->whole];
     for (bool changed = false;; changed = true) {
-        struct view v = look(r, s, sum, m);
+        struct view v = look(p->r, &p->sums[kind], sum, p->m);
         struct cell *give = v.smallest ? v.smallest : whole;
-        if (is_safe(&v, sum, whole, m) || give->hidden || give->fixed)
+        if (is_safe(p, kind, sum, &v) || give->hidden || give->fixed)
             return changed;
         give->hidden = true;
     }
 }
 
-void publish__protect(struct release *r)
+static void protect_all(struct protector *p)
 {
-    int64_t m = (int64_t)r->config->min_cell_accounts;
-    if (r->config->public_data)
-        return;
-    for (size_t i = 0; i < r->cells_count; i++)
-        if (!r->cells[i].fixed && r->cells[i].accounts < m)
-            r->cells[i].hidden = true;
-
-    struct family *f = families(r);
-    struct sums sums[SUM_COUNT];
-    for (int kind = 0; kind < SUM_COUNT; kind++)
-        build_sums(r, f, (enum sum_kind)kind, &sums[kind]);
     for (bool changed = true; changed;) {
         changed = false;
         for (int kind = 0; kind < SUM_COUNT; kind++)
-            for (size_t i = 0; i < sums[kind].n; i++)
-                changed |= protect_sum(r, &sums[kind], &sums[kind].at[i], m);
+            for (size_t i = 0; i < p->sums[kind].n; i++)
+                changed |= protect_sum(p, (enum sum_kind)kind, &p->sums[kind].at[i]);
     }
+}
+
+void publish__protect(struct release *r)
+{
+    struct protector p = {.r = r, .m = (int64_t)r->config->min_cell_accounts};
+    if (r->config->public_data || r->trees_count == 0)
+        return;
+    for (size_t i = 0; i < r->cells_count; i++)
+        if (!r->cells[i].fixed && r->cells[i].accounts < p.m)
+            r->cells[i].hidden = true;
+
+    p.f = families(r);
+    p.spare = mem_new(2 * r->records.n + 1, sizeof *p.spare);
+    p.known_week = mem_zero(r->weeks_count + 1, sizeof *p.known_week);
+    for (int kind = 0; kind < SUM_COUNT; kind++)
+        build_sums(r, p.f, (enum sum_kind)kind, &p.sums[kind]);
+    protect_all(&p);
     for (int kind = 0; kind < SUM_COUNT; kind++) {
-        free(sums[kind].parts);
-        free(sums[kind].at);
+        free(p.sums[kind].parts);
+        free(p.sums[kind].at);
     }
-    free(f);
+    free(p.f);
+    free(p.spare);
+    free(p.known_week);
     for (size_t i = 0; i < r->cells_count; i++)
         r->cells_withheld += r->cells[i].hidden && !r->cells[i].rest;
 }

@@ -99,6 +99,25 @@ enum err clusters_load(struct run *r, struct str facet, int level_or_minus_1, st
     return result;
 }
 
+enum err clusters_facets(struct run *r, struct arena *a, struct str **names, size_t *n, struct error *e)
+{
+    *names = NULL;
+    *n = 0;
+    int64_t count;
+    enum err result = db_get_int(r->db, e, &count, 0, "SELECT count(DISTINCT facet) FROM node", "");
+    if (result != ERR_OK)
+        return result;
+    sqlite3_stmt *q;
+    bool row = false;
+    *names = arena_new(a, (size_t)count, sizeof **names);
+    result = db_query(r->db, e, &q, "SELECT facet FROM node GROUP BY facet ORDER BY min(id)", "");
+    while (result == ERR_OK && (result = db_step(q, &row, e)) == ERR_OK && row) {
+        assert(*n < (size_t)count);
+        (*names)[(*n)++] = str_dup(a, db_text(q, 0));
+    }
+    return result;
+}
+
 enum err members_put(struct run *r, struct str facet, int64_t rec, int64_t leaf, struct error *e)
 {
     return db_put(r->db, e, "INSERT OR REPLACE INTO member(facet, rec, leaf) VALUES(?1,?2,?3)", "sii", facet, rec,

@@ -32,6 +32,9 @@ MUST_USE enum err clusters_set_rating(struct run *r, int64_t id, int rating, str
 MUST_USE enum err clusters_load(struct run *r, struct str facet, int level_or_minus_1, struct arena *a,
                                 struct node **nodes, size_t *n, struct error *e); /* by level, id */
 
+/* The facets that have clusters, in the configuration's order (that of their numbers). */
+MUST_USE enum err clusters_facets(struct run *r, struct arena *a, struct str **names, size_t *n, struct error *e);
+
 MUST_USE enum err members_put(struct run *r, struct str facet, int64_t rec, int64_t leaf, struct error *e);
 typedef enum err member_fn(void *arg, int64_t rec, int64_t leaf, struct error *e);
 MUST_USE enum err members_each(struct run *r, struct str facet, member_fn *fn, void *arg, struct error *e); /* by rec */
