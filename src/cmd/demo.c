@@ -4,7 +4,7 @@
 #include "pipeline/pipeline.h"
 #include "serve/server.h"
 
-static const char DEMO_SAMPLE[] = "120"; /* about 20 minutes on two cores with the models on this computer */
+enum { DEMO_SAMPLE = 120 }; /* about 20 minutes on two cores with the models on this computer */
 
 /* clang-format off */
 static const struct option_row options[] = {
@@ -39,15 +39,32 @@ static enum err find_data(const struct args *args, struct arena *a, const char *
     return ERR_INPUT;
 }
 
+/* Run again without --limit, a demo goes on with the sample it has. */
+static uint64_t sample_of(const char *path)
+{
+    struct run run;
+    struct arena a = {0};
+    struct config config = {0};
+    struct error ignored;
+    const char *folder;
+    if (!job_run_exists(path) || run_open(path, RUN_READ, &run, &ignored) != ERR_OK)
+        return DEMO_SAMPLE;
+    uint64_t sample = job_settings_of(&run, &a, &config, &folder, &ignored) == ERR_OK ? config.sample : 0;
+    config_release(&config);
+    run_close(&run);
+    arena_release(&a);
+    return sample ? sample : DEMO_SAMPLE;
+}
+
 static enum err open_job(struct job *j, const struct args *args, const char *path, const char *data, struct error *e)
 {
-    struct job_preset presets[3] = {{"public_data", "true"}, {"account_per_conversation", "true"}};
+    char sample[24];
     const char *limit = args_text(args, "limit", NULL);
-    size_t n = 2;
-    /* Run again without --limit, a demo goes on with the sample it has. */
-    if (limit || args_flag(args, "fresh") || !job_run_exists(path))
-        presets[n++] = (struct job_preset){"sample", limit ? limit : DEMO_SAMPLE};
-    return job_open(j, &(struct job_request){args, path, &data, 1, presets, n}, e);
+    unsigned long long kept = args_flag(args, "fresh") ? DEMO_SAMPLE : sample_of(path);
+    snprintf(sample, sizeof sample, "%llu", kept);
+    const struct job_preset presets[] = {
+        {"public_data", "true"}, {"account_per_conversation", "true"}, {"sample", limit ? limit : sample}};
+    return job_open(j, &(struct job_request){args, path, &data, 1, presets, sizeof presets / sizeof *presets}, e);
 }
 
 static enum err open_page(const struct args *args, const char *path, struct server **out, struct error *e)

@@ -73,28 +73,39 @@ static enum err read_config_file(struct job *j, const char *file, struct error *
     return result;
 }
 
+enum err job_settings_of(struct run *run, struct arena *a, struct config *config, const char **folder, struct error *e)
+{
+    struct str json, where;
+    *folder = "";
+    *config = (struct config){0};
+    enum err result = run_noted(run, "config", a, &json, e);
+    if (result == ERR_OK)
+        result = run_noted(run, "config_folder", a, &where, e);
+    if (result == ERR_OK && json.n)
+        result = config_parse(json, run->path, config, e);
+    if (result == ERR_OK && where.n) {
+        yyjson_doc *doc;
+        result = json_parse(where, false, &doc, e);
+        if (result == ERR_OK) {
+            *folder = str_dupz(a, json_str(yyjson_doc_get_root(doc)));
+            yyjson_doc_free(doc);
+        }
+    }
+    return result;
+}
+
 /* What the run was made with, so that going on needs no options to be repeated. */
 static enum err read_config_of_run(struct job *j, const char *path, struct error *e)
 {
     struct run run;
-    struct str json, folder;
     enum err result = run_open(path, RUN_READ, &run, e);
     if (result != ERR_OK)
         return result;
-    result = run_noted(&run, "config", &j->arena, &json, e);
-    if (result == ERR_OK)
-        result = run_noted(&run, "config_folder", &j->arena, &folder, e);
-    if (result == ERR_OK)
-        result = config_parse(json, path, &j->config, e);
+    result = job_settings_of(&run, &j->arena, &j->config, &j->config_folder, e);
     run_close(&run);
-    if (result == ERR_OK && folder.n > 2) {
-        yyjson_doc *doc;
-        result = json_parse(folder, false, &doc, e);
-        if (result == ERR_OK) {
-            j->config_folder = str_dupz(&j->arena, json_str(yyjson_doc_get_root(doc)));
-            yyjson_doc_free(doc);
-        }
-    }
+    /* Stopped before it had noted any: then it has done nothing either. */
+    if (result == ERR_OK && j->config.facets_count == 0)
+        return config_parse((struct str){0}, "", &j->config, e);
     return result;
 }
 

@@ -45,6 +45,10 @@ void job_close(struct job *j);
 
 bool job_run_exists(const char *path);
 
+/* The configuration a run was last made with (no facets in it: none is noted), and the folder its paths start from. */
+MUST_USE enum err job_settings_of(struct run *run, struct arena *a, struct config *config, const char **folder,
+                                  struct error *e);
+
 /* Only the configuration part, on a zeroed job, without changing the run (path may be NULL): for --dry-run, facets,
  * doctor. */
 MUST_USE enum err job_configure(struct job *j, const struct job_request *want, struct error *e);

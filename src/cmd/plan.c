@@ -13,13 +13,9 @@ struct present {
 
 static enum err present_open(struct present *p, const char *path, struct error *e)
 {
-    struct str json;
+    const char *folder;
     enum err result = run_open(path, RUN_READ, &p->run, e);
-    if (result == ERR_OK)
-        result = run_noted(&p->run, "config", &p->arena, &json, e);
-    if (result == ERR_OK && json.n)
-        result = config_parse(json, path, &p->config, e);
-    return result;
+    return result == ERR_OK ? job_settings_of(&p->run, &p->arena, &p->config, &folder, e) : result;
 }
 
 static void present_close(struct present *p)

@@ -36,9 +36,9 @@ expect 7 run "$scratch/missing.jsonl" --run "$scratch/r"
 tells 'cannot read'
 [ ! -e "$scratch/r" ] || fail "a refused command left a run behind"
 
-for command in status tree quarantine; do
+for command in status tree quarantine serve; do
     expect 1 $command "$scratch/nowhere"
-    tells 'there is no run at'
+    tells "$scratch/nowhere"
     tells 'hint:'
     silent
 done
