@@ -98,7 +98,7 @@ export function showNode(node, run, select) {
       [...node.path].reverse().map((up) => ["›", make("button", { type: "button", dir: "auto", onclick: () => select(up.id) }, up.name)])),
     make("h2", { dir: "auto", tabindex: "-1" }, node.name),
     node.description ? make("p.text", { dir: "auto" }, node.description) : null,
-    make("dl.facts", null, fact("Conversations", count(node.conversations)), fact("Share of run", percent(node.share)), fact("Accounts", count(node.accounts))),
+    make("dl.facts", null, fact("Conversations", count(node.conversations)), fact("Share", percent(node.share)), fact("Accounts", count(node.accounts))),
     weeks(node.weeks.map(([day, n]) => [day, n])),
     kids(node.children, select),
     node.breakdowns.flatMap((b) => breakdown(b, run.privacy.public, false)),
@@ -154,6 +154,6 @@ export function showAbout(run, tree) {
       s.screened ? line("Screened", "by a question to a model") : null,
       s.filtered ? line("Filtered", "by a regular expression") : null,
       line("Describes conversations", run.models.fast), line("Names and audits", run.models.strong), line("Embeds", run.models.embed),
-      line("Map", run.trees[tree].map_sampled ? `drawn from a sample of ${plural(run.trees[tree].map_points, "conversation")}` : "drawn from all placed conversations"),
+      line("Map", run.trees[tree].map_sampled ? `drawn from ${count(run.trees[tree].map_points)} of ${plural(run.trees[tree].shown, "conversation")}` : "drawn from all placed conversations"),
       line("Seed", String(s.seed)), line("Program", `clio ${run.program_version}`))));
 }

@@ -10,7 +10,7 @@ export function make(what, attributes, ...children) {
     else if (key.startsWith("--")) element.style.setProperty(key, value);
     else if (value !== null && value !== undefined && value !== false) element.setAttribute(key, value === true ? "" : value);
   }
-  for (const child of children.flat())
+  for (const child of children.flat(Infinity))
     if (child !== null && child !== undefined && child !== false)
       element.append(child instanceof Node ? child : document.createTextNode(child));
   return element;
@@ -19,7 +19,7 @@ export function make(what, attributes, ...children) {
 export const find = (id) => document.getElementById(id);
 
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
 }
 
 const whole = new Intl.NumberFormat();
@@ -53,7 +53,7 @@ export const title = (name) => (name ? name[0].toUpperCase() + name.slice(1).rep
 
 export function bar(part, options = {}) {
   return make("span.bar", { "aria-hidden": "true" },
-    make("i", { "--part": `${Math.min(100, Math.max(0, part * 100))}%`, ...(options.fill ? { "--fill": options.fill } : {}) }),
+    part > 0 && make("i", { "--part": `${Math.min(100, Math.max(0, part * 100))}%`, ...(options.fill ? { "--fill": options.fill } : {}) }),
     options.base === undefined || options.base === null ? null : make("b", { "--base-at": `${Math.min(100, options.base * 100)}%` }));
 }
 

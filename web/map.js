@@ -3,8 +3,8 @@ import { make, find, fill, count, percent, plural } from "/dom.js";
 import { dark } from "/colour.js";
 
 const canvas = find("map"), context = canvas.getContext("2d");
-const unit = { x: 0.5, y: 0.5, zoom: 1 };
-const camera = { ...unit };
+const camera = { x: 0.5, y: 0.5, zoom: 1 };
+let frame = { x: 0, y: 0, w: 1, h: 1 }; // what "everything" is, in map units
 let nodes = [], byId = new Map(), density = null, points = [], sizes = { w: 0, h: 0 }, selected = null, hover = null;
 let style = { fill: () => null, ask: () => {} }, drawn = [], asked = false, walk = -1;
 
@@ -20,7 +20,8 @@ export function setMapData(tree, map) {
   }
   points = map.points;
   density = paintDensity(map);
-  Object.assign(camera, unit);
+  frame = bounds(map);
+  fit();
   find("map-empty").hidden = nodes.length > 0;
   find("map-empty").textContent = tree.length ? "No cluster has a place on the map yet." : "Nothing to draw: no cluster passed every check.";
   redraw();
@@ -43,13 +44,23 @@ function paintDensity(map) {
   const image = ink.createImageData(map.grid, map.grid);
   for (const [x, y, n] of map.density) {
     const at = 4 * (y * map.grid + x), tone = dark() ? [150, 175, 205] : [70, 95, 130];
-    image.data.set([...tone, Math.round(26 + 120 * Math.sqrt(n / most))], at);
+    image.data.set([...tone, Math.round(20 + 110 * Math.sqrt(n / most))], at);
   }
   ink.putImageData(image, 0, 0);
   return picture;
 }
 
-const side = () => Math.min(sizes.w, sizes.h) * 0.9 * camera.zoom;
+// Around the clusters and the cells that hold something, with room for circles and labels at the edge.
+function bounds(map) {
+  const xs = nodes.map((n) => n.x).concat(map.density.map((cell) => (cell[0] + 0.5) / map.grid));
+  const ys = nodes.map((n) => n.y).concat(map.density.map((cell) => (cell[1] + 0.5) / map.grid));
+  if (!xs.length) return { x: 0, y: 0, w: 1, h: 1 };
+  const x = Math.min(...xs), y = Math.min(...ys);
+  return { x, y, w: Math.max(0.1, Math.max(...xs) - x), h: Math.max(0.1, Math.max(...ys) - y) };
+}
+
+// Pixels to one map unit: at zoom 1 everything is in view.
+const side = () => Math.min((sizes.w - Math.min(130, sizes.w * 0.2)) / frame.w, (sizes.h - Math.min(110, sizes.h * 0.2)) / frame.h) * camera.zoom;
 const place = (x, y) => [(x - camera.x) * side() + sizes.w / 2, (y - camera.y) * side() + sizes.h / 2];
 
 // The finest level of the tree that the view has room for.
@@ -135,7 +146,7 @@ function drawLabels() {
   context.textBaseline = "middle";
   context.lineJoin = "round";
   for (const circle of [...drawn].sort((a, b) => (b.node.id === selected) - (a.node.id === selected) || b.r - a.r)) {
-    const text = lines(circle.node.short_name), w = Math.max(...text.map((part) => context.measureText(part).width)) + 8, h = 15 * text.length + 3;
+    const text = lines(circle.node.short_name), w = Math.max(...text.map((part) => context.measureText(part).width)) + 5, h = 15 * text.length + 3;
     for (const [dx, dy] of [[0, 0], [0, circle.r + h / 2 + 1], [0, -circle.r - h / 2 - 1], [circle.r + w / 2, 0], [-circle.r - w / 2, 0]]) {
       const box = { x: circle.x + dx - w / 2, y: circle.y + dy - h / 2, w, h };
       const free = box.x > 2 && box.y > 2 && box.x + w < sizes.w - 2 && box.y + h < sizes.h - 2 &&
@@ -174,7 +185,10 @@ function keepNear() {
   camera.y = Math.min(1.1, Math.max(-0.1, camera.y));
   redraw();
 }
-function fit() { Object.assign(camera, unit); redraw(); }
+function fit() {
+  Object.assign(camera, { x: frame.x + frame.w / 2, y: frame.y + frame.h / 2, zoom: 1 });
+  redraw();
+}
 
 const hit = (event) => {
   const box = canvas.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;

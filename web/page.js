@@ -99,7 +99,8 @@ async function loadOverlay() {
   const data = await load(`/api/overlay?${query}`);
   const def = run.facets.find((f) => f.name === facet);
   overlay = { ...data, mean: !value, at: new Map(data.nodes.map((n) => [n.id, n])), label: find("by").selectedOptions[0]?.textContent ?? "",
-    low: def?.kind === "ordinal" ? Number(def.values[0].value) : 0, high: def?.kind === "ordinal" ? Number(def.values.at(-1).value) : 1 };
+    low: def?.kind === "ordinal" ? Number(def.values[0].value) : 0 };
+  overlay.high = overlay.mean ? Math.max(overlay.low + 0.5, overlay.base ?? 0, ...data.nodes.map((n) => n.mean)) : 1;
   overlay.most = Math.max(0.0001, overlay.base ?? 0, ...data.nodes.map((n) => n.share ?? 0));
 }
 
@@ -123,14 +124,14 @@ function colourOf(node) {
   if (!overlay) return { colour: kindColour(topOf(node).kind) };
   const value = figure(node);
   if (value === null) return null;
-  if (overlay.mean) return { colour: shareColour((value - overlay.low) / Math.max(1, overlay.high - overlay.low)) };
+  if (overlay.mean) return { colour: shareColour((value - overlay.low) / (overlay.high - overlay.low)) };
   return { colour: ratioMode() ? ratioColour(value) : shareColour(value / overlay.most) };
 }
 
 function showLegend() {
   const parts = [], t = run.trees[state.tree];
   if (overlay) {
-    const ends = overlay.mean ? [String(overlay.low), String(overlay.high)] : ratioMode() ? ["¼× the run", "same", "4×"] : ["0%", percent(overlay.most)];
+    const ends = overlay.mean ? [String(overlay.low), overlay.high.toFixed(1)] : ratioMode() ? ["¼× the run", "same", "4×"] : ["0%", percent(overlay.most)];
     const ramp = gradient(ratioMode() ? (x) => ratioColour(2 ** (4 * x - 2)) : shareColour);
     parts.push(make("strong", { dir: "auto" }, overlay.label), make("div.ramp", { "--ramp": ramp }), make("div.ends", null, ends.map((end) => make("span", null, end))));
     if (overlay.base !== null && overlay.base !== undefined && !ratioMode())
@@ -138,7 +139,7 @@ function showLegend() {
     if (nodes.some((node) => figure(node) === null))
       parts.push(make("div", null, run.privacy.public ? "dashed: none" : "dashed: too few to show, or none"));
   }
-  setMapLegend(parts, `Distances are approximate. ${t.map_sampled ? `Drawn from a sample of ${plural(t.map_points, "conversation")}.` : "Circle area is the number of conversations."}`);
+  setMapLegend(parts, `Distances are approximate. ${t.map_sampled ? `Drawn from ${count(t.map_points)} of ${plural(t.shown, "conversation")}.` : "Circle area is the number of conversations."}`);
   setMapFill(colourOf);
 }
 
@@ -148,11 +149,11 @@ const ROWS = 100;
 
 function values(node) {
   const here = overlay?.at.get(node.id);
-  if (!overlay) return [percent(node.share), count(node.conversations), bar(node.conversations / most(), { fill: "var(--bar-strong)" })];
+  if (!overlay) return [percent(node.share), count(node.conversations), bar(node.conversations / most(), { fill: kindColour(topOf(node).kind) })];
   if (!here) return ["–", run.privacy.public ? "none" : "too few", bar(0)];
   const colour = colourOf(node)?.colour;
   if (overlay.mean)
-    return [here.mean.toFixed(2), count(node.conversations), bar((here.mean - overlay.low) / Math.max(1, overlay.high - overlay.low), { fill: colour, base: overlay.base === undefined ? null : (overlay.base - overlay.low) / Math.max(1, overlay.high - overlay.low) })];
+    return [here.mean.toFixed(2), count(node.conversations), bar((here.mean - overlay.low) / (overlay.high - overlay.low), { fill: colour, base: overlay.base === undefined ? null : (overlay.base - overlay.low) / (overlay.high - overlay.low) })];
   const length = bar(here.share / overlay.most, { fill: colour, base: overlay.base === null ? null : overlay.base / overlay.most });
   return ratioMode() ? [times(here.ratio) || "–", percent(here.share), length] : [percent(here.share), times(here.ratio) || count(here.conversations), length];
 }
@@ -314,6 +315,7 @@ const loadRun = guarded(async () => {
   }
   const first = !run, trees = fresh.facets.filter((f) => f.clustered).map((f) => f.name);
   run = fresh;
+  document.body.dataset.run = "";
   if (!trees.includes(state.tree)) state.tree = trees[0];
   await loadTree();
   if (first) go("explore");

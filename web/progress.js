@@ -96,5 +96,5 @@ export function showProgress() {
   fill(find("stages"), names.map(row));
   let last = 0;
   for (const event of [...stages.values(), ...(run ? [run] : [])]) last = Math.max(last, event.t ?? 0);
-  find("progress-foot").textContent = startedAt && last > startedAt ? `Started ${duration((last - startedAt) / 1000)} before the last report.` : "";
+  find("progress-foot").textContent = startedAt && last > startedAt ? `${isRunning() ? "Running for" : "Took"} ${duration((last - startedAt) / 1000)}.` : "";
 }

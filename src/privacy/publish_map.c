@@ -62,7 +62,7 @@ static void frame_map(struct release_tree *t, float *spare)
         middle[axis] = (lo + hi) / 2;
         side = hi - lo > side ? hi - lo : side;
     }
-    side = side > 0 ? side * 1.08 : 1;
+    side = side > 0 ? side * 1.25 : 1;
     for (size_t i = 0; i < t->shown; i++)
         for (int axis = 0; axis < 2; axis++) {
             float *v = &t->xy[2 * (size_t)t->order[i] + (size_t)axis];
