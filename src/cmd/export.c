@@ -316,7 +316,8 @@ static enum err print_assignments(struct run *r, const struct args *args, struct
     if (result == ERR_OK)
         result = clusters_load(r, facet, -1, &a.arena, &a.nodes, &a.n, e);
     if (result == ERR_OK) {
-        qsort(a.nodes, a.n, sizeof *a.nodes, by_id);
+        if (a.n)
+            qsort(a.nodes, a.n, sizeof *a.nodes, by_id);
         a.leaf = arena_new(&a.arena, a.records.n + 1, sizeof *a.leaf);
         for (size_t i = 0; i < a.records.n; i++)
             a.leaf[i] = -1;

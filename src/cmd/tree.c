@@ -80,7 +80,8 @@ static enum err load(struct tree *t, struct db *d, const char *facet, struct err
     if (result != ERR_OK)
         return result;
     t->scripted = str_eqz(scripted, "true");
-    qsort(t->nodes, t->n, sizeof *t->nodes, by_position);
+    if (t->n)
+        qsort(t->nodes, t->n, sizeof *t->nodes, by_position);
     return ERR_OK;
 }
 
@@ -241,28 +242,39 @@ static void print_rows(struct tree *t, size_t depth_max, struct paper paper)
     buf_release(&lead);
 }
 
+static const char *s_of(int64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static void print_withheld(const struct tree *t)
+{
+    int64_t small = yyjson_get_sint(yyjson_ptr_get(of_tree(t), "/withheld/too_small/clusters"));
+    int64_t audit = yyjson_get_sint(yyjson_ptr_get(of_tree(t), "/withheld/audit/clusters"));
+    printf(
+        "\nnot shown: %lld cluster%s with fewer than %lld accounts or %lld conversations, %lld withheld by the audit\n",
+        (long long)small, s_of(small), (long long)number(t->privacy, "/min_accounts"),
+        (long long)number(t->privacy, "/min_conversations"), (long long)audit);
+}
+
 static void print_text(struct tree *t, size_t depth_max)
 {
-    yyjson_val *tree = of_tree(t);
     struct paper paper = paper_now();
     struct str audit = json_str(yyjson_doc_ptr_get(t->audit, "/label"));
+    int64_t shown = yyjson_get_sint(yyjson_obj_get(of_tree(t), "shown"));
+    int64_t leaves = yyjson_get_sint(yyjson_obj_get(of_tree(t), "leaves_shown"));
+    int64_t kept = number(t->totals, "/kept");
     if (t->scripted)
         puts("test data: the answers in this run came from a script or a test embedder, not from a language model");
-    printf("%s" STR_FMT "%s: %lld of %lld conversations in %lld clusters; " STR_FMT "%s\n\n",
-           paper.color ? "\033[1m" : "", STR_ARG(t->facet), paper.color ? "\033[0m" : "",
-           (long long)yyjson_get_sint(yyjson_obj_get(tree, "shown")), (long long)number(t->totals, "/kept"),
-           (long long)yyjson_get_sint(yyjson_obj_get(tree, "leaves_shown")), STR_ARG(audit),
+    printf("%s" STR_FMT "%s: %lld of %lld conversation%s in %lld cluster%s; " STR_FMT "%s\n\n",
+           paper.color ? "\033[1m" : "", STR_ARG(t->facet), paper.color ? "\033[0m" : "", (long long)shown,
+           (long long)kept, s_of(kept), (long long)leaves, s_of(leaves), STR_ARG(audit),
            yyjson_get_bool(yyjson_doc_ptr_get(t->privacy, "/public")) ? "; data declared public" : "");
     if (t->n)
         print_rows(t, depth_max, paper);
     else
         puts("No cluster passed every check: more conversations, or data declared public, show more.");
-    printf(
-        "\nnot shown: %lld clusters too small (fewer than %lld accounts or %lld conversations), %lld withheld by the "
-        "audit\n",
-        (long long)yyjson_get_sint(yyjson_ptr_get(tree, "/withheld/too_small/clusters")),
-        (long long)number(t->privacy, "/min_accounts"), (long long)number(t->privacy, "/min_conversations"),
-        (long long)yyjson_get_sint(yyjson_ptr_get(tree, "/withheld/audit/clusters")));
+    print_withheld(t);
 }
 
 static enum err run(const struct args *args, struct error *e)

@@ -153,7 +153,8 @@ void publish__count(struct release *r)
             count_node(&c, base + j, t->nodes[j].lo, t->nodes[j].hi, false);
         count_node(&c, base + t->nodes_count, t->shown, r->records.n, true);
     }
-    qsort(r->cells, r->cells_count, sizeof *r->cells, publish__by_cell);
+    if (r->cells_count)
+        qsort(r->cells, r->cells_count, sizeof *r->cells, publish__by_cell);
     free(all);
     free(c.keys);
     free(c.spare);

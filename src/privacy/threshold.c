@@ -78,7 +78,8 @@ static enum err threshold_facet(struct stage_context *c, const struct record_ind
         leaves[i].conversations = leaves[i].accounts = 0;
         leaves[i].large_enough = false;
     }
-    qsort(leaves, n, sizeof *leaves, by_id);
+    if (n)
+        qsort(leaves, n, sizeof *leaves, by_id);
     qsort(g.at, g.n, sizeof *g.at, by_leaf_account);
     result = count_members(&g, leaves, n, e);
     for (size_t i = 0; i < n && result == ERR_OK; i++) {

@@ -211,20 +211,20 @@ static void remainders_are_large(void **state)
     (void)state;
     static const char *const sums[] = {
         /* children against their parent */
-        "SELECT min(p.conversations - (SELECT total(c.conversations) FROM cell c JOIN node n ON n.id = c.node "
-        " WHERE n.parent = p.node AND c.facet = p.facet AND c.value = p.value AND c.week IS p.week)) "
-        "FROM cell p WHERE p.node >= 0 AND EXISTS(SELECT 1 FROM node n WHERE n.parent = p.node) AND "
-        "p.conversations > (SELECT total(c.conversations) FROM cell c JOIN node n ON n.id = c.node "
-        " WHERE n.parent = p.node AND c.facet = p.facet AND c.value = p.value AND c.week IS p.week)",
+        ("SELECT min(p.conversations - (SELECT total(c.conversations) FROM cell c JOIN node n ON n.id = c.node "
+         " WHERE n.parent = p.node AND c.facet = p.facet AND c.value = p.value AND c.week IS p.week)) "
+         "FROM cell p WHERE p.node >= 0 AND EXISTS(SELECT 1 FROM node n WHERE n.parent = p.node) AND "
+         "p.conversations > (SELECT total(c.conversations) FROM cell c JOIN node n ON n.id = c.node "
+         " WHERE n.parent = p.node AND c.facet = p.facet AND c.value = p.value AND c.week IS p.week)"),
         /* shown tops against the whole run */
-        "SELECT min(p.conversations - (SELECT total(c.conversations) FROM cell c JOIN node n ON n.id = c.node "
-        " WHERE n.parent = -1 AND c.facet = p.facet AND c.value = p.value AND c.week IS p.week)) "
-        "FROM cell p WHERE p.node = -1 AND "
-        "p.conversations > (SELECT total(c.conversations) FROM cell c JOIN node n ON n.id = c.node "
-        " WHERE n.parent = -1 AND c.facet = p.facet AND c.value = p.value AND c.week IS p.week)",
+        ("SELECT min(p.conversations - (SELECT total(c.conversations) FROM cell c JOIN node n ON n.id = c.node "
+         " WHERE n.parent = -1 AND c.facet = p.facet AND c.value = p.value AND c.week IS p.week)) "
+         "FROM cell p WHERE p.node = -1 AND "
+         "p.conversations > (SELECT total(c.conversations) FROM cell c JOIN node n ON n.id = c.node "
+         " WHERE n.parent = -1 AND c.facet = p.facet AND c.value = p.value AND c.week IS p.week)"),
         /* values of the ordinal facet, which every conversation has, against the node */
-        "SELECT min(n.conversations - s.c) FROM node n JOIN (SELECT node, sum(conversations) c FROM cell "
-        "WHERE facet = 'concern' AND week IS NULL GROUP BY node) s ON s.node = n.id WHERE n.conversations > s.c",
+        ("SELECT min(n.conversations - s.c) FROM node n JOIN (SELECT node, sum(conversations) c FROM cell "
+         "WHERE facet = 'concern' AND week IS NULL GROUP BY node) s ON s.node = n.id WHERE n.conversations > s.c"),
     };
     for (uint64_t seed = 1; seed <= 40; seed++) {
         struct made m;
