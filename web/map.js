@@ -63,12 +63,17 @@ function bounds(map) {
 const side = () => Math.min((sizes.w - Math.min(130, sizes.w * 0.2)) / frame.w, (sizes.h - Math.min(110, sizes.h * 0.2)) / frame.h) * camera.zoom;
 const place = (x, y) => [(x - camera.x) * side() + sizes.w / 2, (y - camera.y) * side() + sizes.h / 2];
 
-// The finest level of the tree that the view has room for.
+const inView = (node) => {
+  const [x, y] = place(node.x, node.y);
+  return x > 0 && y > 0 && x < sizes.w && y < sizes.h;
+};
+
+// The finest level of the tree that what is in view has room for.
 function frontier() {
-  const deepest = Math.max(0, ...nodes.map((node) => node.depth)), room = 26 * camera.zoom ** 2;
+  const deepest = Math.max(0, ...nodes.map((node) => node.depth)), room = Math.max(12, (sizes.w * sizes.h) / (camera.zoom > 1.6 ? 6000 : 13000));
   for (let depth = deepest; depth > 0; depth--) {
     const at = nodes.filter((node) => node.depth === depth || (node.leaf && node.depth < depth));
-    if (at.length <= room) return at;
+    if (at.filter(inView).length <= room) return at;
   }
   return nodes.filter((node) => node.depth === 0);
 }
@@ -106,9 +111,9 @@ function drawPoints() {
 
 function drawCircles() {
   const ink = getComputedStyle(document.documentElement), card = ink.getPropertyValue("--card"), strong = ink.getPropertyValue("--ink");
-  const most = Math.max(1, ...nodes.map((node) => node.conversations));
+  const level = frontier(), most = Math.max(1, ...level.map((node) => node.conversations));
   const largest = Math.min(sizes.w, sizes.h) * 0.085 * Math.sqrt(Math.min(camera.zoom, 3));
-  drawn = frontier().map((node) => {
+  drawn = level.map((node) => {
     const [x, y] = place(node.x, node.y);
     return { node, x, y, r: Math.max(4, largest * Math.sqrt(node.conversations / most)) };
   }).filter((c) => c.x > -c.r && c.y > -c.r && c.x < sizes.w + c.r && c.y < sizes.h + c.r).sort((a, b) => b.r - a.r);

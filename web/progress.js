@@ -49,6 +49,7 @@ const stateOf = (event) =>
 function figures(event, state) {
   if (!event) return "";
   if (state === "kept") return "done before";
+  if (event.total > 0 && event.total < 6) return state === "done" ? "done" : ""; // steps, not records
   if (event.total > 0) return state === "done" ? count(event.done ?? event.total) : `${count(event.done ?? 0)} of ${count(event.total)}`;
   return event.done > 0 ? count(event.done) : state === "done" ? "done" : "";
 }

@@ -416,27 +416,21 @@ static void add_overlay_shares(struct buf *b, const struct bundle_node *nodes, s
     buf_addz(b, "]");
 }
 
-/* Cells come by node; a node's run of them gives its mean. */
-static void add_overlay_means(struct buf *b, const struct bundle_cell *cells, size_t n, const struct bundle_node *nodes,
-                              size_t nodes_n, struct str facet)
+/* Cells come by node; a node's run of them gives its mean. Nodes of other trees may be among them. */
+static void add_overlay_means(struct buf *b, const struct bundle_cell *cells, size_t n, struct str facet)
 {
     const char *between = "";
+    size_t run = 0;
     double mean;
-    if (n && cells[0].node == BUNDLE_RUN && mean_of(cells, n, facet, &mean)) {
-        size_t run = 0;
-        while (run < n && cells[run].node == BUNDLE_RUN)
-            run++;
-        if (mean_of(cells, run, facet, &mean))
-            buf_printf(b, ",\"base\":%.6g", mean);
-    }
+    while (run < n && cells[run].node == BUNDLE_RUN)
+        run++;
+    if (mean_of(cells, run, facet, &mean))
+        buf_printf(b, ",\"base\":%.6g", mean);
     buf_addz(b, ",\"nodes\":[");
-    for (size_t i = 0, end; i < n; i = end) {
+    for (size_t i = run, end; i < n; i = end) {
         for (end = i; end < n && cells[end].node == cells[i].node;)
             end++;
-        bool here = false;
-        for (size_t j = 0; j < nodes_n && !here; j++)
-            here = nodes[j].id == cells[i].node;
-        if (here && mean_of(cells + i, end - i, facet, &mean)) {
+        if (mean_of(cells + i, end - i, facet, &mean)) {
             buf_printf(b, "%s{\"id\":%lld,\"mean\":%.6g}", between, (long long)cells[i].node, mean);
             between = ",";
         }
@@ -474,7 +468,7 @@ enum err view_overlay(struct db *d, const struct view_query *q, struct buf *out,
         else
             json_add_string(out, q->value);
         if (means)
-            add_overlay_means(out, cells, cells_n, nodes, nodes_n, q->facet);
+            add_overlay_means(out, cells, cells_n, q->facet);
         else
             add_overlay_shares(out, nodes, nodes_n, cells, cells_n, (double)kept);
         buf_addz(out, "}");
