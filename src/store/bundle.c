@@ -7,7 +7,7 @@
 const char bundle_schema[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE facet(name TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, position INTEGER PRIMARY KEY,"
-    " clustered INTEGER NOT NULL, several INTEGER NOT NULL, labels TEXT) STRICT;"
+    " clustered INTEGER NOT NULL, several INTEGER NOT NULL) STRICT;"
     "CREATE TABLE value(facet TEXT NOT NULL, position INTEGER NOT NULL, value TEXT NOT NULL, label TEXT NOT NULL,"
     " PRIMARY KEY(facet, position)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE node(id INTEGER PRIMARY KEY, facet TEXT NOT NULL, level INTEGER NOT NULL, parent INTEGER NOT NULL,"

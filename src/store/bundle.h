@@ -9,8 +9,8 @@
 
 /* published/clio.db. Every table is written in a fixed order inside one transaction.
  *   meta(key TEXT PRIMARY KEY, value TEXT)       JSON: totals, thresholds, flags, model names, "audited" label, limits
- *   facet(name, kind, position, clustered, several, labels)      labels: JSON array for ordinals
- *   value(facet, position, value, label)         in the order the page shows them
+ *   facet(name, kind, position, clustered, several)
+ *   value(facet, position, value, label)         in the order the page shows them; label: what people read
  *   node(id, facet, level, parent, position, name, description, short_name, conversations, accounts, rating,
  *        x, y, radius)
  *   cell(node, facet, value, week, conversations, accounts)      node -1: the whole run; week NULL: all weeks
