@@ -47,6 +47,8 @@ struct facet_def {
     int64_t min, max;         /* ordinal */
     const struct str *labels; /* ordinal: one word for each of min..max; may be empty */
     size_t labels_count;
+    const struct str *answers; /* ordinal: the words a model answers with instead of min..max; may be empty */
+    size_t answers_count;
     bool several;   /* categorical: more than one value allowed */
     bool alone;     /* a question of its own after the shared answer, in the same context */
     bool cluster;   /* text: build a tree on it */

@@ -52,6 +52,7 @@ static const struct member {
     {"min", MEMBER_INT, AT(min), 0, ON_ORDINAL},
     {"max", MEMBER_INT, AT(max), 0, ON_ORDINAL},
     {"labels", MEMBER_TEXTS, AT(labels), AT(labels_count), ON_ORDINAL},
+    {"answers", MEMBER_TEXTS, AT(answers), AT(answers_count), ON_ORDINAL},
     {"several", MEMBER_BOOL, AT(several), 0, ON_CATEGORICAL},
     {"alone", MEMBER_BOOL, AT(alone), 0, ON_ASKED},
     {"cluster", MEMBER_BOOL, AT(cluster), 0, ON_TEXT},
@@ -201,7 +202,7 @@ static enum err unknown_member(struct str key, const struct place *p)
         error_hint(p->e, "did you mean \"%s\"?", suggest_best(&near));
     else
         error_hint(p->e, "known keys: name, kind, source, question, lead, answer_start, name_form, values, min, max, "
-                         "labels, several, alone, cluster, key");
+                         "labels, answers, several, alone, cluster, lead, key");
     return result;
 }
 
@@ -312,6 +313,9 @@ static enum err check_facet(const struct config *c, size_t i, const struct place
         return wrong(p, "an ordinal facet needs min and max, at most 100 apart");
     if (f->kind == FACET_ORDINAL && f->labels_count && f->labels_count != (size_t)(f->max - f->min + 1))
         return wrong(p, "it has %zu labels for the %lld values %lld..%lld", f->labels_count,
+                     (long long)(f->max - f->min + 1), (long long)f->min, (long long)f->max);
+    if (f->kind == FACET_ORDINAL && f->answers_count && f->answers_count != (size_t)(f->max - f->min + 1))
+        return wrong(p, "it has %zu answers for the %lld values %lld..%lld", f->answers_count,
                      (long long)(f->max - f->min + 1), (long long)f->min, (long long)f->max);
     if (f->kind == FACET_CATEGORICAL && f->values_count == 1)
         return wrong(p, "one value is no choice: give two or more, or none");

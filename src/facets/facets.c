@@ -254,9 +254,10 @@ static enum err put_value(struct extraction *x, int64_t rec, const struct facet_
     if (f->source == FROM_LANGID)
         return put_spoken_languages(x, rec, f, v, e);
     if (f->kind == FACET_ORDINAL) {
+        int64_t number = f->answers_count ? f->min + v->number : v->number;
         char digits[24];
-        snprintf(digits, sizeof digits, "%lld", (long long)v->number);
-        return facet_put(x->c->run, rec, f->name, 0, str_of(digits), (double)v->number, e);
+        snprintf(digits, sizeof digits, "%lld", (long long)number);
+        return facet_put(x->c->run, rec, f->name, 0, str_of(digits), (double)number, e);
     }
     struct buf line = {0};
     enum err result = ERR_OK;

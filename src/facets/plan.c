@@ -14,7 +14,9 @@ static struct field field_of(const struct facet_def *f, struct arena *a)
     struct field field = {.name = str_dupz(a, f->name)};
     switch (f->kind) {
     case FACET_ORDINAL:
-        field.kind = FIELD_INT;
+        field.kind = f->answers_count ? FIELD_CHOICE : FIELD_INT; /* small models know words better than scales */
+        field.values = f->answers;
+        field.values_count = f->answers_count;
         field.min = f->min;
         field.max = f->max;
         break;

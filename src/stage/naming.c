@@ -8,7 +8,7 @@ enum { F_DESCRIPTION, F_NAME, F_SHORT, FIELDS };
 enum { PROMPT_TOKENS = 900 }; /* instructions and answer */
 
 static const struct field fields[FIELDS] = {
-    [F_DESCRIPTION] = {.name = "description", .kind = FIELD_TEXT, .max_chars = DESCRIPTION_CHARS_MAX},
+    [F_DESCRIPTION] = {.name = "description", .kind = FIELD_TEXT, .start = STR_INIT("Users asked"), .max_chars = DESCRIPTION_CHARS_MAX},
     [F_NAME] = {.name = "name", .kind = FIELD_TEXT, .max_chars = NAME_CHARS_MAX},
     [F_SHORT] = {.name = "short_name", .kind = FIELD_TEXT, .max_chars = SHORT_NAME_CHARS_MAX},
 };
