@@ -4,11 +4,16 @@
 #include "stage/scrub.h"
 #include "store/clusters.h"
 
-enum { F_REASON, F_RATING, FIELDS };
+/* Names first, verdict after. Words instead of numbers: a small model rates everything 1 or everything 4. */
+enum { F_NAMES, F_CIRCLE, FIELDS };
+
+/* The paper's scale, 1 to 5, in this order. */
+static const struct str circles[] = {STR_INIT("person"), STR_INIT("organisation"), STR_INIT("few"), STR_INIT("unusual"),
+                                     STR_INIT("many")};
 
 static const struct field fields[FIELDS] = {
-    [F_REASON] = {.name = "reason", .kind = FIELD_TEXT, .max_chars = 200},
-    [F_RATING] = {.name = "rating", .kind = FIELD_INT, .min = 1, .max = 5},
+    [F_NAMES] = {.name = "names", .kind = FIELD_TEXT, .max_chars = 200},
+    [F_CIRCLE] = {.name = "circle", .kind = FIELD_CHOICE, .values = circles, .values_count = 5},
 };
 static const struct schema audit_schema = {fields, FIELDS};
 
@@ -39,8 +44,8 @@ int audit_rating(const struct asked *answer, struct str *reason)
         *reason = str_of(answer->reason);
         return 1;
     }
-    *reason = answer->values[0][F_REASON].text;
-    return (int)answer->values[0][F_RATING].number;
+    *reason = answer->values[0][F_NAMES].text;
+    return 1 + (int)answer->values[0][F_CIRCLE].number;
 }
 
 static enum err build(void *arg, size_t i, struct arena *a, struct request *out, struct error *e)

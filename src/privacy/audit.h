@@ -1,6 +1,6 @@
 /*
  * audit.h: privacy layer 4 (Clio paper D, G.8): a model rates every name + description 1 (identifies somebody) to 5
- * (fully general), reason first. What is missing, doubled, cut, refused or out of range counts as 1.
+ * (fully general), names first and the verdict after. What is missing, doubled, cut, refused or out of range counts as 1.
  * The rating says how identifying a text is, not how sensitive.                                       Layer: privacy.
  */
 #ifndef CLIO_PRIVACY_AUDIT_H

@@ -5,10 +5,11 @@
 #include "stage/scrub.h"
 
 enum { F_DESCRIPTION, F_NAME, F_SHORT, FIELDS };
+#define DESCRIPTION_START "Users asked"
 enum { PROMPT_TOKENS = 900 }; /* instructions and answer */
 
 static const struct field fields[FIELDS] = {
-    [F_DESCRIPTION] = {.name = "description", .kind = FIELD_TEXT, .start = STR_INIT("Users asked"), .max_chars = DESCRIPTION_CHARS_MAX},
+    [F_DESCRIPTION] = {.name = "description", .kind = FIELD_TEXT, .start = STR_INIT(DESCRIPTION_START), .max_chars = DESCRIPTION_CHARS_MAX},
     [F_NAME] = {.name = "name", .kind = FIELD_TEXT, .max_chars = NAME_CHARS_MAX},
     [F_SHORT] = {.name = "short_name", .kind = FIELD_TEXT, .max_chars = SHORT_NAME_CHARS_MAX},
 };
@@ -102,9 +103,10 @@ static struct str line_of(struct str s, size_t max_chars, struct arena *a)
 struct naming naming_read(const struct asked *answer, struct arena *a)
 {
     const struct field_value *v = answer->values[0];
+    struct str description = str_printf(a, DESCRIPTION_START " " STR_FMT, STR_ARG(v[F_DESCRIPTION].text));
     return (struct naming){
         .name = line_of(v[F_NAME].text, NAME_CHARS_MAX, a),
-        .description = line_of(v[F_DESCRIPTION].text, DESCRIPTION_CHARS_MAX, a),
+        .description = line_of(description, DESCRIPTION_CHARS_MAX, a),
         .short_name = line_of(v[F_SHORT].text, SHORT_NAME_CHARS_MAX, a),
     };
 }
