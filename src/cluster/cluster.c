@@ -1,11 +1,13 @@
 #include "cluster/cluster.h"
 
+#include "base/rng.h"
 #include "cluster/choose_k.h"
 #include "num/kmeans.h"
 #include "store/clusters.h"
 #include "store/vectors.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct size_rank {
     size_t members;
@@ -60,6 +62,36 @@ static enum err store_clusters(struct stage_context *c, size_t facet_index, cons
     return result;
 }
 
+/* A bad start costs a small run a topic or two, and another start costs it nothing. Large runs have one. */
+static size_t choose_starts(size_t n, size_t k, size_t d)
+{
+    enum { STARTS = 16 };
+    const double affordable = 2e10; /* multiplications of one sweep over all starts: well under a second */
+    double starts = affordable / ((double)n * (double)k * (double)d);
+    return starts < 1 ? 1 : starts > STARTS ? STARTS : (size_t)starts;
+}
+
+/* The best of several seeded starts, by the mean squared distance; ties go to the earlier one. */
+static enum err best_of_starts(struct stage_context *c, struct mat points, size_t k, uint32_t *labels, struct arena *a,
+                               struct kmeans_report *best, struct error *e)
+{
+    struct mat centroids = {arena_new(a, k * points.d, sizeof(float)), k, points.d};
+    uint32_t *tried = arena_new(a, points.n, sizeof *tried);
+    size_t starts = choose_starts(points.n, k, points.d);
+    for (size_t s = 0; s < starts; s++) {
+        struct kmeans_opts opts = {.k = k, .seed = rng_mix(c->config->seed, s)};
+        struct kmeans_report report;
+        enum err result = kmeans_run(points, &opts, centroids, tried, &report, c->par, e);
+        if (result != ERR_OK)
+            return result;
+        if (s == 0 || report.wcss < best->wcss) {
+            *best = report;
+            memcpy(labels, tried, points.n * sizeof *labels);
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err cluster_facet(struct stage_context *c, size_t facet_index, struct error *e)
 {
     const struct config *cfg = c->config;
@@ -71,10 +103,8 @@ static enum err cluster_facet(struct stage_context *c, size_t facet_index, struc
     size_t n = v.at.n, k = n ? choose_k(n, cfg->k, cfg->min_conversations) : 0;
     uint32_t *labels = arena_zero(&a, n, sizeof *labels);
     if (k) {
-        struct mat centroids = {arena_new(&a, k * v.at.d, sizeof(float)), k, v.at.d};
-        struct kmeans_opts opts = {.k = k, .seed = cfg->seed};
-        struct kmeans_report report;
-        result = kmeans_run(v.at, &opts, centroids, labels, &report, c->par, e);
+        struct kmeans_report report = {0};
+        result = best_of_starts(c, v.at, k, labels, &a, &report, e);
         stage_note(c, "%zu conversations in %zu clusters, mean squared distance %.4f after %zu iterations", n, k,
                    report.wcss, report.iters);
     }

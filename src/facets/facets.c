@@ -91,7 +91,7 @@ static enum err put_metadata(struct extraction *x, const struct facet_def *f, co
         return ERR_OK;
     yyjson_val *v = yyjson_obj_getn(yyjson_doc_get_root(doc), f->key.at, f->key.n);
     struct buf line = {.max = 200};
-    double number = NAN;
+    double number = (double)NAN;
     if (yyjson_is_str(v)) {
         text_add_line(&line, json_str(v));
     } else if (yyjson_is_bool(v)) {
@@ -116,7 +116,7 @@ static enum err put_language(struct extraction *x, size_t place, const struct fa
     x->plan_of[place] = guess.sure ? SURE : UNSURE;
     enum err result = ERR_OK;
     for (size_t i = 0; i < (f->several ? guess.count : guess.count > 0) && result == ERR_OK; i++)
-        result = facet_put(x->c->run, conversation->rec, f->name, (int)i, guess.names[i], NAN, e);
+        result = facet_put(x->c->run, conversation->rec, f->name, (int)i, guess.names[i], (double)NAN, e);
     return result;
 }
 
@@ -214,6 +214,18 @@ static enum err build(void *arg, size_t i, struct arena *a, struct request *out,
     return result;
 }
 
+/* Whether most of a text is written in another alphabet than English is. */
+static bool is_foreign(struct str s)
+{
+    size_t letters = 0, foreign = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.at[i];
+        letters += c != ' ';
+        foreign += c >= 0xd0; /* lead bytes from Cyrillic on */
+    }
+    return 4 * foreign > letters;
+}
+
 /* Private details with a pattern send the question back; what has none is the prompt's and the auditor's business. */
 static bool accept(void *arg, size_t i, const struct asked *answer, const char **reason)
 {
@@ -227,6 +239,10 @@ static bool accept(void *arg, size_t i, const struct asked *answer, const char *
             struct str text = v->text;
             if (ask->facets[f]->kind == FACET_TEXT && (text.n == 0 || scrub_find(text) || scrub_find(lead))) {
                 *reason = text.n == 0 ? "an answer is empty" : "an answer holds private details";
+                return false;
+            }
+            if (ask->facets[f]->kind == FACET_TEXT && (is_foreign(text) || is_foreign(lead))) {
+                *reason = "an answer is not in English";
                 return false;
             }
         }
@@ -243,7 +259,7 @@ static enum err put_spoken_languages(struct extraction *x, int64_t rec, const st
     for (size_t i = 0; i < v->items_count && result == ERR_OK; i++) {
         struct str name = language_by_name(v->items[i]);
         if (name.n)
-            result = facet_put(x->c->run, rec, f->name, seq++, name, NAN, e);
+            result = facet_put(x->c->run, rec, f->name, seq++, name, (double)NAN, e);
     }
     return result;
 }
@@ -265,7 +281,7 @@ static enum err put_value(struct extraction *x, int64_t rec, const struct facet_
         for (size_t i = 0; i < v->items_count && result == ERR_OK; i++) {
             buf_clear(&line);
             text_add_line(&line, v->items[i]);
-            result = facet_put(x->c->run, rec, f->name, (int)i, buf_str(&line), NAN, e);
+            result = facet_put(x->c->run, rec, f->name, (int)i, buf_str(&line), (double)NAN, e);
         }
     } else {
         if (f->lead.n && str_trim(v[-1].text).n) {
@@ -273,7 +289,7 @@ static enum err put_value(struct extraction *x, int64_t rec, const struct facet_
             buf_addz(&line, ": ");
         }
         text_add_line(&line, v->text);
-        result = facet_put(x->c->run, rec, f->name, 0, buf_str(&line), NAN, e);
+        result = facet_put(x->c->run, rec, f->name, 0, buf_str(&line), (double)NAN, e);
     }
     buf_release(&line);
     return result;

@@ -114,8 +114,9 @@ void samples_of(const struct samples *s, int64_t cluster, struct arena *a, struc
     out->members_count = members < cfg->name_members ? members : (size_t)cfg->name_members;
     out->members = texts_at(s, rows, out->members_count, a);
 
-    /* More contrast than members would drown a small cluster. */
-    size_t max = out->members_count < cfg->name_contrast ? out->members_count : (size_t)cfg->name_contrast;
+    /* Contrast beyond a third of what is shown draws a small model into naming the neighbours. */
+    size_t max = (out->members_count + 2) / 3;
+    max = max < cfg->name_contrast ? max : (size_t)cfg->name_contrast;
     struct near *best = arena_new(a, max + 1, sizeof *best);
     for (size_t i = 0; i < n && max; i++)
         if (s->leaf[i] >= 0 && s->leaf[i] != cluster)

@@ -53,7 +53,7 @@ struct script {
 
 /* What any pipeline needs so that something comes out at its end. */
 static const char default_rules[] =
-    "{\"rules\":[{\"ask\":\"rating\",\"answer\":5},{\"ask\":\"answer\",\"answer\":\"Yes\"},"
+    "{\"rules\":[{\"ask\":\"circle\",\"answer\":\"many\"},{\"ask\":\"answer\",\"answer\":\"Yes\"},"
     "{\"ask\":\"language\",\"answer\":\"English\"}]}";
 
 /* ---- one field ---- */

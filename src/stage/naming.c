@@ -9,7 +9,10 @@ enum { F_DESCRIPTION, F_NAME, F_SHORT, FIELDS };
 enum { PROMPT_TOKENS = 900 }; /* instructions and answer */
 
 static const struct field fields[FIELDS] = {
-    [F_DESCRIPTION] = {.name = "description", .kind = FIELD_TEXT, .start = STR_INIT(DESCRIPTION_START), .max_chars = DESCRIPTION_CHARS_MAX},
+    [F_DESCRIPTION] = {.name = "description",
+                       .kind = FIELD_TEXT,
+                       .start = STR_INIT(DESCRIPTION_START),
+                       .max_chars = DESCRIPTION_CHARS_MAX},
     [F_NAME] = {.name = "name", .kind = FIELD_TEXT, .max_chars = NAME_CHARS_MAX},
     [F_SHORT] = {.name = "short_name", .kind = FIELD_TEXT, .max_chars = SHORT_NAME_CHARS_MAX},
 };
@@ -69,6 +72,42 @@ static size_t count_words(struct str s)
     return words;
 }
 
+/* The part of a list-like name in front of the last comma that leaves it short enough; all of it when there is none. */
+static struct str within_ten_words(struct str name)
+{
+    struct str kept = name;
+    while (count_words(kept) > NAME_WORDS_MAX) {
+        size_t end = kept.n;
+        while (end > 0 && kept.at[end - 1] != ',' && kept.at[end - 1] != ';')
+            end--;
+        if (end < 2)
+            return name;
+        kept = str_trim((struct str){kept.at, end - 1});
+    }
+    return kept;
+}
+
+/* A cut leaves words behind that lead nowhere. */
+static struct str without_dangling(struct str s)
+{
+    static const char *const leading[] = {"a",  "an", "and", "at",  "by", "for",  "from",  "in",
+                                          "of", "on", "or",  "the", "to", "with", "using", "&"};
+    for (;;) {
+        size_t start = s.n;
+        while (start > 0 && s.at[start - 1] != ' ')
+            start--;
+        struct str last = {s.at + start, s.n - start};
+        bool dangling = last.n == 0 && s.n > 0;
+        for (size_t i = 0; i < sizeof leading / sizeof *leading && !dangling; i++)
+            dangling = str_eqz(last, leading[i]);
+        if (!dangling || start == 0)
+            return s;
+        s = str_trim((struct str){s.at, start});
+        while (s.n && (s.at[s.n - 1] == ',' || s.at[s.n - 1] == ';'))
+            s.n--;
+    }
+}
+
 bool naming_accept(const struct asked *answer, const char **reason)
 {
     const struct field_value *v = answer->values[0];
@@ -82,7 +121,7 @@ bool naming_accept(const struct asked *answer, const char **reason)
             return false;
         }
     }
-    if (count_words(v[F_NAME].text) > NAME_WORDS_MAX) {
+    if (count_words(within_ten_words(v[F_NAME].text)) > NAME_WORDS_MAX) {
         *reason = "the name is longer than ten words";
         return false;
     }
@@ -105,8 +144,8 @@ struct naming naming_read(const struct asked *answer, struct arena *a)
     const struct field_value *v = answer->values[0];
     struct str description = str_printf(a, DESCRIPTION_START " " STR_FMT, STR_ARG(v[F_DESCRIPTION].text));
     return (struct naming){
-        .name = line_of(v[F_NAME].text, NAME_CHARS_MAX, a),
+        .name = line_of(within_ten_words(v[F_NAME].text), NAME_CHARS_MAX, a),
         .description = line_of(description, DESCRIPTION_CHARS_MAX, a),
-        .short_name = line_of(v[F_SHORT].text, SHORT_NAME_CHARS_MAX, a),
+        .short_name = without_dangling(line_of(v[F_SHORT].text, SHORT_NAME_CHARS_MAX, a)),
     };
 }
