@@ -28,7 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RULES_BYTES_MAX = 16 << 20, VERSION = 1, IN_FLIGHT = 256, CONTEXT_TOKENS = 4096, TEXT_CHARS = 400 };
+enum { RULES_BYTES_MAX = 16 << 20, VERSION = 2, IN_FLIGHT = 256, CONTEXT_TOKENS = 4096, TEXT_CHARS = 400 };
 
 struct rule {
     struct str contains, ask;

@@ -68,10 +68,18 @@ static void add_line(struct material *m, struct str line)
         m->lines[m->n++] = line;
 }
 
+/* Near misses stand in front of what is to be named; what they share is not what it is about. */
+static bool heads_contrast(struct str line)
+{
+    return str_eqz(line, "Elsewhere:") || str_eqz(line, "Other categories:");
+}
+
 static void take_list(struct material *m, struct str prompt)
 {
     while (prompt.n) {
         struct str line = str_cut(&prompt, '\n');
+        while (!m->is_list && heads_contrast(line) && prompt.n && *prompt.at == '-')
+            str_cut(&prompt, '\n');
         if (!str_has_prefix(line, STR("- "))) {
             if (!m->is_list)
                 continue;
