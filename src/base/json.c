@@ -47,7 +47,8 @@ void json_add_string(struct buf *b, struct str s)
         else
             buf_printf(b, "\\u%04x", c);
     }
-    buf_add(b, (struct str){s.at + from, s.n - from});
+    if (from < s.n)
+        buf_add(b, (struct str){s.at + from, s.n - from});
     buf_add_char(b, '"');
     buf_release(&repaired);
 }

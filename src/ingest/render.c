@@ -89,7 +89,7 @@ static struct str tail_of(struct str s, size_t tokens)
     }
     while (inside_character(s, low))
         low++;
-    return (struct str){s.at + low, s.n - low};
+    return low ? (struct str){s.at + low, s.n - low} : s;
 }
 
 /* ---- turns ------------------------------------------------------------------------------------------------------ */

@@ -70,7 +70,7 @@ bool guard_decode(struct str raw, char *out, size_t size, struct str *decoded)
             c = (char)(hi << 4 | lo);
             i += 2;
         }
-        if (n + 1 >= size)
+        if (c == '\0' || n + 1 >= size)
             return false;
         out[n++] = c;
     }
