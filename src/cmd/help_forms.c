@@ -101,6 +101,7 @@ void help_man(FILE *out)
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
         fprintf(out, ".TP\n.B %s\n%s\n", statuses[i].status, statuses[i].meaning);
     fputs(".SH ENVIRONMENT\n.TP\n.B CLIO_CACHE\nwhere models and data are kept, by itself ~/.cache/clio\n.TP\n.B "
+          "CLIO_OPENAI_KEY\nthe key for models of kind openai:, where a server wants one; else OPENAI_API_KEY\n.TP\n.B "
           "NO_COLOR\nno "
           "colours on the terminal\n",
           out);
