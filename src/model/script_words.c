@@ -48,7 +48,7 @@ static bool next_word(struct str *s, char out[WORD_BYTES_MAX], struct str *word)
         while (n && strchr(".:", from[n - 1]))
             n--;
         for (size_t i = 0; i < n; i++)
-            plain = plain && is_letter(from[i]);
+            plain = plain && is_letter(from[i]) && (unsigned char)from[i] < 0xd0; /* answers are in English */
         n = n > WORD_BYTES_MAX ? text_prefix((struct str){from, n}, WORD_BYTES_MAX / 4).n : n;
         if (!plain || n < WORD_BYTES_MIN)
             continue;
