@@ -97,13 +97,26 @@ static bool accept(void *arg, size_t i, const struct asked *answer, const char *
     return naming_accept(answer, reason);
 }
 
+/* The middle of a parent's children, as the names are judged by it. */
+static const float *centre_of(const struct renaming *r, size_t above, struct arena *a)
+{
+    float *sum = arena_zero(a, r->below->vectors.d, sizeof *sum);
+    for (size_t i = 0; i < r->below->n; i++)
+        for (size_t j = 0; r->parent[i] == r->from[above] && j < r->below->vectors.d; j++)
+            sum[j] += mat_row(r->below->vectors, i)[j];
+    return sum;
+}
+
 static enum err take(void *arg, size_t i, const struct asked *answer, struct error *e)
 {
     struct renaming *r = arg;
     struct node *node = &r->above->nodes[i];
     if (!answer->ok)
-        return stage_quarantine(r->g->c, -1, answer->reason, e); /* stays without a name and is never shown */
-    struct naming named = naming_read(answer, r->g->arena);
+        return ERR_OK; /* stays without a name and is never shown; its children move up when the tree is published */
+    struct naming named;
+    enum err result = naming_read(r->g->c, answer, centre_of(r, i, r->g->arena), r->g->arena, &named, e);
+    if (result != ERR_OK)
+        return result;
     node->name = named.name;
     node->description = named.description;
     node->short_name = named.short_name;
@@ -200,5 +213,5 @@ enum err hierarchy_run(struct stage_context *c, struct error *e)
         result = grow_facet(&g, e);
         arena_release(&a);
     }
-    return result == ERR_OK ? stage_check_failures(c, e) : result;
+    return result;
 }

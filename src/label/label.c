@@ -11,6 +11,7 @@ struct labelling {
     struct samples samples;
     struct node *nodes; /* those large enough, by id */
     size_t n;
+    int64_t nameless;
 };
 
 static enum err build(void *arg, size_t i, struct arena *a, struct request *out, struct error *e)
@@ -28,21 +29,37 @@ static bool accept(void *arg, size_t i, const struct asked *answer, const char *
     return naming_accept(answer, reason);
 }
 
-/* A cluster that got no usable name stays without one, so it is never shown; it is counted as quarantined. */
+/* A cluster that got no usable name stays without one, so it is never shown. */
 static enum err take(void *arg, size_t i, const struct asked *answer, struct error *e)
 {
     struct labelling *l = arg;
-    if (!answer->ok)
-        return stage_quarantine(l->c, -1, answer->reason, e);
-    struct arena a = {0};
-    struct naming named = naming_read(answer, &a);
     struct node node = l->nodes[i];
+    if (!answer->ok) {
+        l->nameless++;
+        return ERR_OK;
+    }
+    struct arena a = {0};
+    struct naming named = {0};
+    enum err result = naming_read(l->c, answer, samples_centre(&l->samples, node.id, &a), &a, &named, e);
     node.name = named.name;
     node.description = named.description;
     node.short_name = named.short_name;
-    node.rating = 0; /* a new text has not been audited */
-    enum err result = clusters_put(l->c->run, &node, e);
+    if (result == ERR_OK)
+        result = clusters_put(l->c->run, &node, e);
     arena_release(&a);
+    return result;
+}
+
+/* Names of an earlier run of this stage must not outlive it; a new text has not been audited either. */
+static enum err forget_names(struct labelling *l, struct error *e)
+{
+    enum err result = ERR_OK;
+    for (size_t i = 0; i < l->n && result == ERR_OK; i++) {
+        l->nodes[i].name = l->nodes[i].description = l->nodes[i].short_name = l->nodes[i].rating_reason =
+            (struct str){0};
+        l->nodes[i].rating = 0;
+        result = clusters_put(l->c->run, &l->nodes[i], e);
+    }
     return result;
 }
 
@@ -65,8 +82,10 @@ static enum err label_facet(struct labelling *l, struct error *e)
 {
     enum err result = load_nodes(l, e);
     l->c->total += (int64_t)l->n;
+    if (result == ERR_OK)
+        result = forget_names(l, e);
     if (result == ERR_OK && l->n)
-        result = samples_open(&l->samples, l->c, l->facet, e);
+        result = samples_open(&l->samples, l->c, l->facet, l->nodes, l->n, e);
     if (result == ERR_OK && l->n) {
         struct ask_job job = {.role = ROLE_STRONG,
                               .count = l->n,
@@ -85,11 +104,15 @@ static enum err label_facet(struct labelling *l, struct error *e)
 enum err label_run(struct stage_context *c, struct error *e)
 {
     enum err result = ERR_OK;
+    int64_t nameless = 0;
     stage_begin(c, 0);
-    for (size_t f = 0; f < c->config->facets_count && result == ERR_OK; f++)
+    for (size_t f = 0; f < c->config->facets_count && result == ERR_OK; f++) {
+        struct labelling l = {.c = c, .facet = f};
         if (c->config->facets[f].cluster)
-            result = label_facet(&(struct labelling){.c = c, .facet = f}, e);
-    stage_note(c, "%lld clusters named, %lld without a usable name", (long long)(c->done - c->quarantined),
-               (long long)c->quarantined);
-    return result == ERR_OK ? stage_check_failures(c, e) : result;
+            result = label_facet(&l, e);
+        nameless += l.nameless;
+    }
+    stage_note(c, "%lld clusters named, %lld without a usable name", (long long)(c->done - nameless),
+               (long long)nameless);
+    return result;
 }

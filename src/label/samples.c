@@ -41,10 +41,13 @@ static enum err keep_leaf(void *arg, int64_t rec, int64_t leaf, struct error *e)
     return ERR_OK;
 }
 
-enum err samples_open(struct samples *s, struct stage_context *c, size_t facet_index, struct error *e)
+enum err samples_open(struct samples *s, struct stage_context *c, size_t facet_index, const struct node *shown,
+                      size_t n, struct error *e)
 {
     struct str facet = c->config->facets[facet_index].name;
     s->c = c;
+    s->shown = shown;
+    s->shown_count = n;
     enum err result = vectors_open(c->run, facet, &s->vectors, e);
     if (result != ERR_OK)
         return result;
@@ -63,14 +66,31 @@ void samples_close(struct samples *s)
     *s = (struct samples){0};
 }
 
-/* Sum of the members' unit rows: points where the centroid points. */
-static void add_rows(const struct samples *s, const uint32_t *rows, size_t n, float *sum)
+const float *samples_centre(const struct samples *s, int64_t cluster, struct arena *a)
 {
-    for (size_t i = 0; i < n; i++) {
-        const float *row = mat_row(s->vectors.at, rows[i]);
+    float *sum = arena_zero(a, s->vectors.at.d, sizeof *sum);
+    for (size_t i = 0; i < s->vectors.at.n; i++) {
+        if (s->leaf[i] != cluster)
+            continue;
+        const float *row = mat_row(s->vectors.at, i);
         for (size_t j = 0; j < s->vectors.at.d; j++)
             sum[j] += row[j];
     }
+    return sum;
+}
+
+static bool is_shown(const struct samples *s, int64_t leaf)
+{
+    for (size_t low = 0, high = s->shown_count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (s->shown[middle].id == leaf)
+            return true;
+        if (s->shown[middle].id < leaf)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
 }
 
 struct near {
@@ -106,8 +126,7 @@ void samples_of(const struct samples *s, int64_t cluster, struct arena *a, struc
     for (size_t i = 0; i < n; i++)
         if (s->leaf[i] == cluster)
             rows[members++] = (uint32_t)i;
-    float *sum = arena_zero(a, s->vectors.at.d, sizeof *sum);
-    add_rows(s, rows, members, sum);
+    const float *sum = samples_centre(s, cluster, a);
 
     struct rng r = rng_seed(cfg->seed, (uint64_t)cluster);
     rng_shuffle(&r, rows, members);
@@ -119,7 +138,7 @@ void samples_of(const struct samples *s, int64_t cluster, struct arena *a, struc
     max = max < cfg->name_contrast ? max : (size_t)cfg->name_contrast;
     struct near *best = arena_new(a, max + 1, sizeof *best);
     for (size_t i = 0; i < n && max; i++)
-        if (s->leaf[i] >= 0 && s->leaf[i] != cluster)
+        if (s->leaf[i] != cluster && is_shown(s, s->leaf[i]))
             near = keep_nearest(best, near, max,
                                 (struct near){dist_dot(sum, mat_row(s->vectors.at, i), s->vectors.at.d), (uint32_t)i});
     uint32_t *near_rows = arena_new(a, near, sizeof *near_rows);

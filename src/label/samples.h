@@ -6,18 +6,26 @@
 #define CLIO_LABEL_SAMPLES_H
 
 #include "stage/naming.h"
+#include "store/clusters.h"
 #include "store/vectors.h"
 
 struct samples {
     struct stage_context *c;
     struct arena arena;
     struct vectors vectors;
-    struct str *texts; /* [vectors.at.n] facet texts */
-    int64_t *leaf;     /* [vectors.at.n] cluster of each row */
+    struct str *texts;        /* [vectors.at.n] facet texts */
+    int64_t *leaf;            /* [vectors.at.n] cluster of each row */
+    const struct node *shown; /* the clusters large enough; only they lend contrast */
+    size_t shown_count;
 };
 
-MUST_USE enum err samples_open(struct samples *s, struct stage_context *c, size_t facet_index, struct error *e);
+/* shown [n], by id: borrowed. */
+MUST_USE enum err samples_open(struct samples *s, struct stage_context *c, size_t facet_index, const struct node *shown,
+                               size_t n, struct error *e);
 void samples_close(struct samples *s);
+
+/* The middle of a cluster's rows (their sum), in a: [vectors.at.d]. */
+const float *samples_centre(const struct samples *s, int64_t cluster, struct arena *a);
 
 /* Fills members and contrast of the question, allocated in a. Seeded by the cluster's id. Cost: O(n d). */
 void samples_of(const struct samples *s, int64_t cluster, struct arena *a, struct naming_question *out);

@@ -1,20 +1,26 @@
 #include "stage/naming.h"
 
 #include "base/text.h"
+#include "num/dist.h"
 #include "stage/prompt.h"
 #include "stage/scrub.h"
 
-enum { F_DESCRIPTION, F_NAME, F_SHORT, FIELDS };
+enum { F_DESCRIPTION, F_SHORT, F_NAMES, FIELDS };
 #define DESCRIPTION_START "Users asked"
 enum { PROMPT_TOKENS = 900 }; /* instructions and answer */
 
+/* The subject comes before the names: a name written after it is about the group and not about one member. */
 static const struct field fields[FIELDS] = {
     [F_DESCRIPTION] = {.name = "description",
                        .kind = FIELD_TEXT,
                        .start = STR_INIT(DESCRIPTION_START),
                        .max_chars = DESCRIPTION_CHARS_MAX},
-    [F_NAME] = {.name = "name", .kind = FIELD_TEXT, .max_chars = NAME_CHARS_MAX},
     [F_SHORT] = {.name = "short_name", .kind = FIELD_TEXT, .max_chars = SHORT_NAME_CHARS_MAX},
+    [F_NAMES] = {.name = "names",
+                 .kind = FIELD_LIST,
+                 .max_chars = NAME_CHARS_MAX,
+                 .min = NAMES_PROPOSED,
+                 .max = NAMES_PROPOSED},
 };
 static const struct schema naming_schema = {fields, FIELDS};
 
@@ -72,7 +78,7 @@ static size_t count_words(struct str s)
     return words;
 }
 
-/* The part of a list-like name in front of the last comma that leaves it short enough; all of it when there is none. */
+/* At most ten words: the part in front of a comma where that is enough, else the first ten. */
 static struct str within_ten_words(struct str name)
 {
     struct str kept = name;
@@ -81,10 +87,15 @@ static struct str within_ten_words(struct str name)
         while (end > 0 && kept.at[end - 1] != ',' && kept.at[end - 1] != ';')
             end--;
         if (end < 2)
-            return name;
+            break;
         kept = str_trim((struct str){kept.at, end - 1});
     }
-    return kept;
+    if (count_words(kept) <= NAME_WORDS_MAX)
+        return kept;
+    struct str rest = kept;
+    for (size_t words = 0; words < NAME_WORDS_MAX;)
+        words += str_cut(&rest, ' ').n > 0;
+    return str_trim((struct str){kept.at, (size_t)(rest.at - kept.at)});
 }
 
 /* A cut leaves words behind that lead nowhere. */
@@ -108,24 +119,19 @@ static struct str without_dangling(struct str s)
     }
 }
 
+static bool usable(struct str text)
+{
+    return str_trim(text).n && !scrub_find(text);
+}
+
 bool naming_accept(const struct asked *answer, const char **reason)
 {
     const struct field_value *v = answer->values[0];
-    for (size_t f = 0; f < FIELDS; f++) {
-        if (str_trim(v[f].text).n == 0) {
-            *reason = "a name or description is empty";
-            return false;
-        }
-        if (scrub_find(v[f].text)) {
-            *reason = "a name or description holds private details";
-            return false;
-        }
-    }
-    if (count_words(within_ten_words(v[F_NAME].text)) > NAME_WORDS_MAX) {
-        *reason = "the name is longer than ten words";
-        return false;
-    }
-    return true;
+    *reason = "a name or description is empty or holds private details";
+    bool good = usable(v[F_DESCRIPTION].text) && usable(v[F_SHORT].text), named = false;
+    for (size_t i = 0; i < v[F_NAMES].items_count; i++)
+        named |= usable(v[F_NAMES].items[i]);
+    return good && named;
 }
 
 static struct str line_of(struct str s, size_t max_chars, struct arena *a)
@@ -133,19 +139,52 @@ static struct str line_of(struct str s, size_t max_chars, struct arena *a)
     struct buf b = {0};
     text_add_line(&b, s);
     struct str line = str_dup(a, text_prefix(buf_str(&b), max_chars));
-    while (line.n && (line.at[line.n - 1] == '.' || line.at[line.n - 1] == ' ') && max_chars != DESCRIPTION_CHARS_MAX)
-        line.n--;
     buf_release(&b);
     return line;
 }
 
-struct naming naming_read(const struct asked *answer, struct arena *a)
+static struct str name_of(struct str proposed, struct arena *a)
+{
+    struct str name = without_dangling(within_ten_words(line_of(proposed, NAME_CHARS_MAX, a)));
+    while (name.n && (name.at[name.n - 1] == '.' || name.at[name.n - 1] == ' '))
+        name.n--;
+    return name;
+}
+
+static enum err closest_name(struct stage_context *c, const struct str *names, size_t n, const float *centre,
+                             size_t *best, struct error *e)
+{
+    struct model *m;
+    *best = 0;
+    enum err result = n > 1 ? stage_model(c, ROLE_EMBED, &m, e) : ERR_OK;
+    if (result != ERR_OK || n <= 1)
+        return result;
+    struct arena a = {0};
+    struct mat vectors = {arena_new(&a, n * m->info.width, sizeof(float)), n, m->info.width};
+    struct usage ignored = {0};
+    result = m->ops->embed(m->ctx, names, n, vectors, &ignored, e);
+    for (size_t i = 1; i < n && result == ERR_OK; i++)
+        if (dist_dot(mat_row(vectors, i), centre, vectors.d) > dist_dot(mat_row(vectors, *best), centre, vectors.d))
+            *best = i;
+    arena_release(&a);
+    return result;
+}
+
+enum err naming_read(struct stage_context *c, const struct asked *answer, const float *centre, struct arena *a,
+                     struct naming *out, struct error *e)
 {
     const struct field_value *v = answer->values[0];
+    struct str names[NAMES_PROPOSED];
+    size_t n = 0, best;
+    for (size_t i = 0; i < v[F_NAMES].items_count && n < NAMES_PROPOSED; i++)
+        if (usable(v[F_NAMES].items[i]))
+            names[n++] = name_of(v[F_NAMES].items[i], a);
+    enum err result = closest_name(c, names, n, centre, &best, e);
+    if (result != ERR_OK)
+        return result;
     struct str description = str_printf(a, DESCRIPTION_START " " STR_FMT, STR_ARG(v[F_DESCRIPTION].text));
-    return (struct naming){
-        .name = line_of(within_ten_words(v[F_NAME].text), NAME_CHARS_MAX, a),
-        .description = line_of(description, DESCRIPTION_CHARS_MAX, a),
-        .short_name = without_dangling(line_of(v[F_SHORT].text, SHORT_NAME_CHARS_MAX, a)),
-    };
+    out->name = names[best];
+    out->description = line_of(description, DESCRIPTION_CHARS_MAX, a);
+    out->short_name = without_dangling(line_of(v[F_SHORT].text, SHORT_NAME_CHARS_MAX, a));
+    return ERR_OK;
 }

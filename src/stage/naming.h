@@ -24,7 +24,13 @@ struct naming {
 };
 
 #define NAMING_TEMPERATURE 0.5 /* the paper: 1, for a large model; a small one wanders at that */
-enum { NAME_WORDS_MAX = 10, NAME_CHARS_MAX = 90, SHORT_NAME_CHARS_MAX = 32, DESCRIPTION_CHARS_MAX = 400 };
+enum {
+    NAME_WORDS_MAX = 10,
+    NAME_CHARS_MAX = 72,
+    NAMES_PROPOSED = 4,
+    SHORT_NAME_CHARS_MAX = 32,
+    DESCRIPTION_CHARS_MAX = 400
+};
 
 /* Fills *out (system and one ask) for ask_each; everything in the arena. */
 MUST_USE enum err naming_request(struct stage_context *c, const struct naming_question *q, struct arena *a,
@@ -33,7 +39,12 @@ MUST_USE enum err naming_request(struct stage_context *c, const struct naming_qu
 /* Whether a parsed answer may be kept: lengths, and no private detail (layer 3). */
 bool naming_accept(const struct asked *answer, const char **reason);
 
-/* One-line, cleaned copies of an accepted answer. */
-struct naming naming_read(const struct asked *answer, struct arena *a);
+/*
+ * Reads an accepted answer: cleaned, on one line, copied into the arena. Of the names proposed, the one whose vector
+ * lies closest to `centre` (the middle of the members; as wide as the embedding model) is taken: a small model likes to
+ * name one member, and the middle knows better. Ties go to the earlier name.
+ */
+MUST_USE enum err naming_read(struct stage_context *c, const struct asked *answer, const float *centre, struct arena *a,
+                              struct naming *out, struct error *e);
 
 #endif
