@@ -1,9 +1,14 @@
 #include "base/rng.h"
 #include "hierarchy/tier.h"
+#include "num/dist.h"
 #include "stage/prompt.h"
 
-/* All parents are shown while they fit; of more than this, the nearest ones, so that the prompt has a bound. */
+/*
+ * The vectors say which parents could be meant: those almost as close as the closest, at most CANDIDATES. The model
+ * says which of them is. Where only one could be, nothing is asked.
+ */
 enum { CANDIDATES = 16 };
+static const float ALMOST_AS_CLOSE = 0.08f;
 
 struct assigning {
     struct growth *g;
@@ -12,10 +17,14 @@ struct assigning {
     uint32_t *parent;
 };
 
-/* The nearest parents, in an order of their own for each child: a model must not learn to like the first place. */
+/* In an order of their own for each child: a model must not learn to like the first place. */
 static size_t candidates_of(const struct assigning *x, size_t child, uint32_t *out)
 {
-    size_t n = tier_nearest(x->p->vectors, mat_row(x->below->vectors, child), NULL, CANDIDATES, out);
+    const float *vector = mat_row(x->below->vectors, child);
+    size_t near = tier_nearest(x->p->vectors, vector, NULL, CANDIDATES, out), n = 1;
+    float best = dist_dot(mat_row(x->p->vectors, out[0]), vector, x->p->vectors.d);
+    while (n < near && best - dist_dot(mat_row(x->p->vectors, out[n]), vector, x->p->vectors.d) < ALMOST_AS_CLOSE)
+        n++;
     struct rng r = rng_seed(x->g->c->config->seed, (uint64_t)x->below->nodes[child].id);
     rng_shuffle(&r, out, n);
     return n;
@@ -26,6 +35,9 @@ static enum err build(void *arg, size_t i, struct arena *a, struct request *out,
     struct assigning *x = arg;
     uint32_t candidates[CANDIDATES];
     size_t n = candidates_of(x, i, candidates);
+    x->parent[i] = candidates[0];
+    if (n == 1)
+        return ERR_OK;
     struct str *names = arena_new(a, n, sizeof *names);
     struct buf lines = {0};
     for (size_t k = 0; k < n; k++) {
@@ -33,7 +45,7 @@ static enum err build(void *arg, size_t i, struct arena *a, struct request *out,
         buf_printf(&lines, "- " STR_FMT "\n", STR_ARG(names[k]));
     }
     struct field *field = arena_zero(a, 1, sizeof *field);
-    *field = (struct field){.name = "group", .kind = FIELD_CHOICE, .values = names, .values_count = n};
+    *field = (struct field){.name = "category", .kind = FIELD_CHOICE, .values = names, .values_count = n};
     struct schema *schema = arena_zero(a, 1, sizeof *schema);
     *schema = (struct schema){field, 1};
     const struct node *node = &x->below->nodes[i];

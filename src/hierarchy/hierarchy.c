@@ -83,7 +83,8 @@ static enum err build(void *arg, size_t i, struct arena *a, struct request *out,
     struct naming_question q = {.facet = r->g->facet, .members = members, .contrast = others, .of_clusters = true};
     for (size_t k = 0; k < r->below->n; k++)
         if (r->parent[k] == r->from[i])
-            members[q.members_count++] = r->below->nodes[k].name;
+            members[q.members_count++] = str_printf(a, STR_FMT ": " STR_FMT, STR_ARG(r->below->nodes[k].short_name),
+                                                    STR_ARG(r->below->nodes[k].name));
     for (size_t k = 0; k < r->above->n; k++)
         if (k != i)
             others[q.contrast_count++] = r->p->names[r->from[k]];
@@ -114,7 +115,13 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
     if (!answer->ok)
         return ERR_OK; /* stays without a name and is never shown; its children move up when the tree is published */
     struct naming named;
-    enum err result = naming_read(r->g->c, answer, centre_of(r, i, r->g->arena), r->g->arena, &named, e);
+    struct str *taken = arena_new(r->g->arena, r->below->n, sizeof *taken);
+    struct naming_judge judge = {
+        .centre = centre_of(r, i, r->g->arena), .taken = taken, .fallback = r->p->names[r->from[i]]};
+    for (size_t k = 0; k < r->below->n; k++)
+        if (r->parent[k] == r->from[i])
+            taken[judge.taken_count++] = r->below->nodes[k].name;
+    enum err result = naming_read(r->g->c, answer, &judge, r->g->arena, &named, e);
     if (result != ERR_OK)
         return result;
     node->name = named.name;

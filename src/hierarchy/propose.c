@@ -51,7 +51,7 @@ static enum err split(struct proposing *p, size_t target, struct error *e)
         nb->max = (size_t)floor(1.5 * share);
         nb->max = nb->max > nb->min ? nb->max : nb->min + 1;
         nb->fields[0] = (struct field){.name = "thoughts", .kind = FIELD_TEXT, .max_chars = THOUGHT_CHARS};
-        nb->fields[1] = (struct field){.name = "groups",
+        nb->fields[1] = (struct field){.name = "categories",
                                        .kind = FIELD_LIST,
                                        .max_chars = PARENT_CHARS,
                                        .min = (int64_t)nb->min,
@@ -61,15 +61,16 @@ static enum err split(struct proposing *p, size_t target, struct error *e)
     return ERR_OK;
 }
 
+/* "subject: name", one a line: the subjects are what categories are made of. */
 static void add_clusters(struct buf *out, const struct tier *t, const uint32_t *at, size_t n, size_t tokens)
 {
     for (size_t i = 0; i < n; i++) {
-        struct str line = t->nodes[at[i]].name;
-        size_t cost = text_tokens(line) + 2;
+        const struct node *node = &t->nodes[at[i]];
+        size_t cost = text_tokens(node->name) + text_tokens(node->short_name) + 3;
         if (cost > tokens)
             break;
         tokens -= cost;
-        buf_printf(out, "- " STR_FMT "\n", STR_ARG(line));
+        buf_printf(out, "- " STR_FMT ": " STR_FMT "\n", STR_ARG(node->short_name), STR_ARG(node->name));
     }
 }
 

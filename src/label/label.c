@@ -40,7 +40,8 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
     }
     struct arena a = {0};
     struct naming named = {0};
-    enum err result = naming_read(l->c, answer, samples_centre(&l->samples, node.id, &a), &a, &named, e);
+    struct naming_judge judge = {.centre = samples_centre(&l->samples, node.id, &a)};
+    enum err result = naming_read(l->c, answer, &judge, &a, &named, e);
     node.name = named.name;
     node.description = named.description;
     node.short_name = named.short_name;

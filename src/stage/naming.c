@@ -143,9 +143,18 @@ static struct str line_of(struct str s, size_t max_chars, struct arena *a)
     return line;
 }
 
+/* A copy of the name with a capital in front; text that does not begin with a small ASCII letter stays as it is. */
+static struct str capitalised(struct str s, struct arena *a)
+{
+    char *z = str_dupz(a, s);
+    if (s.n && z[0] >= 'a' && z[0] <= 'z')
+        z[0] = (char)(z[0] - 'a' + 'A');
+    return (struct str){z, s.n};
+}
+
 static struct str name_of(struct str proposed, struct arena *a)
 {
-    struct str name = without_dangling(within_ten_words(line_of(proposed, NAME_CHARS_MAX, a)));
+    struct str name = capitalised(without_dangling(within_ten_words(line_of(proposed, NAME_CHARS_MAX, a))), a);
     while (name.n && (name.at[name.n - 1] == '.' || name.at[name.n - 1] == ' '))
         name.n--;
     return name;
@@ -170,21 +179,35 @@ static enum err closest_name(struct stage_context *c, const struct str *names, s
     return result;
 }
 
-enum err naming_read(struct stage_context *c, const struct asked *answer, const float *centre, struct arena *a,
-                     struct naming *out, struct error *e)
+static bool is_taken(const struct naming_judge *judge, struct str name, struct arena *a)
+{
+    struct str folded = text_fold(a, name);
+    for (size_t i = 0; i < judge->taken_count; i++)
+        if (str_eq(text_fold(a, judge->taken[i]), folded))
+            return true;
+    return false;
+}
+
+enum err naming_read(struct stage_context *c, const struct asked *answer, const struct naming_judge *judge,
+                     struct arena *a, struct naming *out, struct error *e)
 {
     const struct field_value *v = answer->values[0];
-    struct str names[NAMES_PROPOSED];
+    struct str names[NAMES_PROPOSED + 1], first = {0};
     size_t n = 0, best;
-    for (size_t i = 0; i < v[F_NAMES].items_count && n < NAMES_PROPOSED; i++)
-        if (usable(v[F_NAMES].items[i]))
-            names[n++] = name_of(v[F_NAMES].items[i], a);
-    enum err result = closest_name(c, names, n, centre, &best, e);
+    for (size_t i = 0; i < v[F_NAMES].items_count && n < NAMES_PROPOSED; i++) {
+        struct str name = usable(v[F_NAMES].items[i]) ? name_of(v[F_NAMES].items[i], a) : (struct str){0};
+        first = first.n ? first : name;
+        if (name.n && !is_taken(judge, name, a))
+            names[n++] = name;
+    }
+    if (n == 0)
+        names[n++] = judge->fallback.n ? name_of(judge->fallback, a) : first;
+    enum err result = closest_name(c, names, n, judge->centre, &best, e);
     if (result != ERR_OK)
         return result;
     struct str description = str_printf(a, DESCRIPTION_START " " STR_FMT, STR_ARG(v[F_DESCRIPTION].text));
     out->name = names[best];
     out->description = line_of(description, DESCRIPTION_CHARS_MAX, a);
-    out->short_name = without_dangling(line_of(v[F_SHORT].text, SHORT_NAME_CHARS_MAX, a));
+    out->short_name = capitalised(without_dangling(line_of(v[F_SHORT].text, SHORT_NAME_CHARS_MAX, a)), a);
     return ERR_OK;
 }

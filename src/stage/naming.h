@@ -39,12 +39,20 @@ MUST_USE enum err naming_request(struct stage_context *c, const struct naming_qu
 /* Whether a parsed answer may be kept: lengths, and no private detail (layer 3). */
 bool naming_accept(const struct asked *answer, const char **reason);
 
+/* What decides between the names proposed. */
+struct naming_judge {
+    const float *centre;     /* the middle of the members, as wide as the embedding model */
+    const struct str *taken; /* names that say too little here: a parent must not repeat a child's */
+    size_t taken_count;
+    struct str fallback; /* when every proposal is taken; may be empty */
+};
+
 /*
  * Reads an accepted answer: cleaned, on one line, copied into the arena. Of the names proposed, the one whose vector
- * lies closest to `centre` (the middle of the members; as wide as the embedding model) is taken: a small model likes to
- * name one member, and the middle knows better. Ties go to the earlier name.
+ * lies closest to the centre is taken: a small model likes to name one member, and the middle knows better. Ties go to
+ * the earlier name.
  */
-MUST_USE enum err naming_read(struct stage_context *c, const struct asked *answer, const float *centre, struct arena *a,
-                              struct naming *out, struct error *e);
+MUST_USE enum err naming_read(struct stage_context *c, const struct asked *answer, const struct naming_judge *judge,
+                              struct arena *a, struct naming *out, struct error *e);
 
 #endif
