@@ -24,14 +24,17 @@ struct auditing {
     int64_t withheld;
 };
 
-enum err audit_request(struct stage_context *c, struct str name, struct str description, struct arena *a,
-                       struct request *out, struct error *e)
+enum err audit_request(struct stage_context *c, const struct audit_text *text, struct arena *a, struct request *out,
+                       struct error *e)
 {
-    struct prompt_var vars[] = {{"name", name}, {"description", description}};
+    struct prompt_var vars[] = {{"name", text->name},
+                                {"short_name", text->short_name.n ? text->short_name : text->name},
+                                {"description", text->description}};
     struct ask *ask = arena_zero(a, 1, sizeof *ask);
-    enum err result = prompt_render(c->prompts, "audit.system.txt", vars, 2, a, &out->system, e);
+    enum err result =
+        prompt_render(c->prompts, "audit.system.txt", vars, sizeof vars / sizeof *vars, a, &out->system, e);
     if (result == ERR_OK)
-        result = prompt_render(c->prompts, "audit.user.txt", vars, 2, a, &ask->user, e);
+        result = prompt_render(c->prompts, "audit.user.txt", vars, sizeof vars / sizeof *vars, a, &ask->user, e);
     ask->answer = &audit_schema;
     out->asks = ask;
     out->asks_count = 1;
@@ -51,7 +54,8 @@ int audit_rating(const struct asked *answer, struct str *reason)
 static enum err build(void *arg, size_t i, struct arena *a, struct request *out, struct error *e)
 {
     struct auditing *x = arg;
-    return audit_request(x->c, x->nodes[i].name, x->nodes[i].description, a, out, e);
+    const struct node *n = &x->nodes[i];
+    return audit_request(x->c, &(struct audit_text){n->name, n->short_name, n->description}, a, out, e);
 }
 
 static enum err take(void *arg, size_t i, const struct asked *answer, struct error *e)
@@ -82,8 +86,9 @@ static enum err audit_facet(struct auditing *x, size_t facet_index, struct error
         if (x->nodes[i].large_enough && x->nodes[i].name.n)
             x->nodes[x->n++] = x->nodes[i];
     x->c->total += (int64_t)x->n;
+    /* A malformed verdict is a 1: no second roll of the dice. */
     struct ask_job job = {
-        .role = ROLE_STRONG, .count = x->n, .temperature = 0.05, .build = build, .take = take, .arg = x};
+        .role = ROLE_STRONG, .count = x->n, .tries = 1, .temperature = 0.05, .build = build, .take = take, .arg = x};
     if (result == ERR_OK)
         result = ask_each(x->c, &job, e);
     arena_release(&a);

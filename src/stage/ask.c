@@ -51,10 +51,10 @@ static bool parse(struct window *w, struct item *it, const struct str *texts)
 }
 
 /* An answer is settled when it parses, or when the last try did not. */
-static void settle(struct item *it, bool ok)
+static void settle(const struct window *w, struct item *it, bool ok)
 {
     it->tries++;
-    it->settled = ok || it->tries >= ASK_TRIES;
+    it->settled = ok || it->tries >= (w->job->tries ? w->job->tries : ASK_TRIES);
     it->asked.ok = ok;
 }
 
@@ -75,7 +75,7 @@ static enum err look_up(struct window *w, struct item *it, struct error *e)
         enum err result = ledger_get(w->c->run, it->key, &w->arena, &entry, &found, e);
         if (result != ERR_OK || !found)
             return result;
-        settle(it, entry.texts_count == it->request.asks_count && parse(w, it, entry.texts));
+        settle(w, it, entry.texts_count == it->request.asks_count && parse(w, it, entry.texts));
     }
     return ERR_OK;
 }
@@ -102,7 +102,7 @@ static void on_answer(void *arg, size_t sent, const struct answer *answer)
     add_usage(&w->c->usage, &answer->usage);
     if (answer->status != ANSWER_OK) {
         it->asked.reason = status_reasons[answer->status];
-        settle(it, false);
+        settle(w, it, false);
         if (answer->status == ANSWER_TOO_LONG)
             it->settled = true; /* asking again cannot help */
         return;
@@ -117,7 +117,7 @@ static void on_answer(void *arg, size_t sent, const struct answer *answer)
     struct str texts[ASKS_MAX];
     for (size_t a = 0; a < it->request.asks_count; a++)
         texts[a] = str_dup(&w->arena, answer->texts[a]);
-    settle(it, parse(w, it, texts));
+    settle(w, it, parse(w, it, texts));
 }
 
 static enum err send_missing(struct window *w, struct error *e)

@@ -2,8 +2,8 @@
  * ask.h: asking a model many things, through the ledger. The one way stages call models.
  *
  * ask_each builds request 0..count-1, looks each up in the ledger, sends the missing ones, makes every answer durable,
- * parses it strictly, and hands it over in index order. An answer that does not parse is asked again (ASK_TRIES in all,
- * each with its own seed and key); then it is handed over as failed.                                  Layer: stage.
+ * parses it strictly, and hands it over in index order. An answer that does not parse is asked again (ASK_TRIES in all
+ * unless the job says otherwise, each with its own seed and key); then it is handed over as failed. Layer: stage.
  */
 #ifndef CLIO_STAGE_ASK_H
 #define CLIO_STAGE_ASK_H
@@ -21,6 +21,7 @@ struct asked {
 struct ask_job {
     enum role role;
     size_t count;
+    unsigned tries; /* 0: ASK_TRIES */
     double temperature;
     /* Fills *out for index i, everything allocated in a. *out->asks_count of 0 skips the index (take is not called). */
     enum err (*build)(void *arg, size_t i, struct arena *a, struct request *out, struct error *e);
