@@ -222,7 +222,7 @@ static enum err export_clusters(const struct args *args, const char *path, struc
         result = print_json(&l, e);
     else if (result == ERR_OK)
         print_table(&l, str_eqz(format, "csv") ? ',' : '\t');
-    db_close(l.d);
+    bundle_close(l.d);
     arena_release(&l.arena);
     return result;
 }

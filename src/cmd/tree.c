@@ -266,9 +266,10 @@ static void print_text(struct tree *t, size_t depth_max)
     int64_t kept = number(t->totals, "/kept");
     if (t->scripted)
         puts("test data: the answers in this run came from a script or a test embedder, not from a language model");
-    printf("%s" STR_FMT "%s: %lld of %lld conversation%s in %lld cluster%s; " STR_FMT "%s\n\n",
+    printf("%s" STR_FMT "%s: %lld of %s%lld conversation%s in %lld cluster%s; " STR_FMT "%s\n\n",
            paper.color ? "\033[1m" : "", STR_ARG(t->facet), paper.color ? "\033[0m" : "", (long long)shown,
-           (long long)kept, s_of(kept), (long long)leaves, s_of(leaves), STR_ARG(audit),
+           yyjson_get_bool(yyjson_doc_ptr_get(t->totals, "/rounded")) ? "about " : "", (long long)kept, s_of(kept),
+           (long long)leaves, s_of(leaves), STR_ARG(audit),
            yyjson_get_bool(yyjson_doc_ptr_get(t->privacy, "/public")) ? "; data declared public" : "");
     if (t->n)
         print_rows(t, depth_max, paper);
@@ -294,7 +295,7 @@ static enum err run(const struct args *args, struct error *e)
         print_json(&t);
     else if (result == ERR_OK)
         print_text(&t, depth > DEPTH_MAX ? DEPTH_MAX : (size_t)depth);
-    db_close(d);
+    bundle_close(d);
     release(&t);
     return result;
 }

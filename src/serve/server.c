@@ -58,12 +58,12 @@ static enum err bundle_now(struct server *s, struct db **out, struct error *e)
     struct stat now;
     *out = NULL;
     if (stat(s->bundle_file, &now) != 0) {
-        db_close(s->bundle);
+        bundle_close(s->bundle);
         s->bundle = NULL;
         return ERR_OK;
     }
     if (s->bundle && !same_file(&now, &s->bundle_seen)) {
-        db_close(s->bundle);
+        bundle_close(s->bundle);
         s->bundle = NULL;
     }
     if (!s->bundle) {
@@ -463,7 +463,7 @@ void server_stop(struct server *s)
     atomic_store(&s->stopping, true);
     if (s->daemon)
         MHD_stop_daemon(s->daemon);
-    db_close(s->bundle);
+    bundle_close(s->bundle);
     pthread_mutex_destroy(&s->lock);
     free(s->path);
     free(s->bundle_file);

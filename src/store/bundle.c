@@ -1,6 +1,7 @@
 #include "store/bundle.h"
 
 #include "base/file.h"
+#include "store/db.h"
 
 #include <assert.h>
 
@@ -41,6 +42,11 @@ enum err bundle_open(const char *run_path, struct db **out, struct error *e)
     }
     arena_release(&a);
     return result;
+}
+
+void bundle_close(struct db *d)
+{
+    db_close(d);
 }
 
 static struct bundle_node read_node(sqlite3_stmt *q, struct arena *a)

@@ -5,7 +5,9 @@
 #ifndef CLIO_STORE_BUNDLE_H
 #define CLIO_STORE_BUNDLE_H
 
-#include "store/db.h"
+#include "base/str.h"
+
+struct db; /* store/db.h could open run.db too; who only reads bundles does not need it */
 
 /* published/clio.db. Every table is written in a fixed order inside one transaction.
  *   meta(key TEXT PRIMARY KEY, value TEXT)       JSON: totals, thresholds, flags, model names, "audited" label, limits
@@ -29,6 +31,7 @@ struct bundle_node {
 
 /* The error has a hint when nothing is published yet. */
 MUST_USE enum err bundle_open(const char *run_path, struct db **out, struct error *e);
+void bundle_close(struct db *d); /* NULL is fine */
 MUST_USE enum err bundle_nodes(struct db *d, struct str facet, struct arena *a, struct bundle_node **out, size_t *n,
                                struct error *e); /* top level first, then by position */
 /* Empty: there is none. */

@@ -1,5 +1,7 @@
 #include "store/bundle_views.h"
 
+#include "store/db.h"
+
 #include <string.h>
 
 /* A list in an arena that doubles; what it outgrows stays in the arena until the request ends. */
