@@ -2,12 +2,15 @@
  * replay.c: `replay:RUN`, answers from another run's ledger and nothing else: to repeat a run without its model.
  *
  * An answer's key holds the stage and the identity of the model that gave it; a request knows neither. There are few of
- * both (the ledger and the notes of that run name them), so each pair is tried, the one that fitted last first. The
- * ledger is opened here, read-only and with one query, because providers do not know the store; the table's form is the
- * store's (store/schema.c, store/ledger.c).
+ * both (the ledger and the notes of that run name them), so each pair is tried, the one that fitted last first.
+ *
+ * The ledger is opened here, read-only, by three queries of its own: a provider may not include the store (it would
+ * pull runs and their locks into the model layer), and the store may not know providers. What both must agree on, how
+ * the texts of an answer are packed, is base/pack.h; the table's form is the store's (store/schema.c).
  */
 #include "base/file.h"
 #include "base/json.h"
+#include "base/pack.h"
 #include "model/provider.h"
 
 #include <sqlite3.h>
@@ -33,17 +36,14 @@ static enum err sql_failed(struct replay *r, struct error *e)
     return error_set(e, ERR_IO, "the other run's ledger cannot be read: %s", sqlite3_errmsg(r->db));
 }
 
-/* Fills texts from LENGTH:BYTES LENGTH:BYTES ...; false when there are not as many as asks. */
+/* False when there are not as many texts as asks. */
 static bool unpack(struct str packed, const struct request *q, struct arena *a, struct answer *out)
 {
     for (size_t i = 0; i < q->asks_count; i++) {
-        int64_t n;
-        struct str length = str_cut(&packed, ':');
-        if (!str_to_i64(length, &n) || n < 0 || (uint64_t)n > packed.n)
+        struct str text;
+        if (!pack_take(&packed, &text))
             return false;
-        out->texts[i] = str_dup(a, (struct str){packed.at, (size_t)n});
-        packed.at += n;
-        packed.n -= (size_t)n;
+        out->texts[i] = str_dup(a, text);
     }
     return packed.n == 0;
 }

@@ -1,5 +1,7 @@
 #include "store/ledger.h"
 
+#include "base/pack.h"
+
 #include <stdlib.h>
 
 /* An answer weighs as much as it takes for LEDGER_GROUP of them to fill a group. */
@@ -12,39 +14,18 @@ static struct str key_view(const struct hash *key)
     return (struct str){(const char *)key->at, sizeof key->at};
 }
 
-/* Texts stand one behind the other as LENGTH:BYTES, exact for any bytes and still readable in the sqlite3 shell. */
-static void pack(struct buf *b, const struct str *texts, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        buf_printf(b, "%zu:", texts[i].n);
-        buf_add(b, texts[i]);
-    }
-}
-
-/* One text off the front; false when the bytes are not what pack wrote. */
-static bool unpack(struct str *rest, struct str *text)
-{
-    int64_t n;
-    struct str length = str_cut(rest, ':');
-    if (!str_to_i64(length, &n) || n < 0 || (uint64_t)n > rest->n)
-        return false;
-    *text = (struct str){rest->at, (size_t)n};
-    rest->at += n;
-    rest->n -= (size_t)n;
-    return true;
-}
-
 static bool unpack_all(struct str packed, struct arena *a, struct ledger_entry *out)
 {
     struct str rest = packed, text;
     size_t n = 0;
     for (; rest.n; n++)
-        if (!unpack(&rest, &text))
+        if (!pack_take(&rest, &text))
             return false;
     struct str *texts = arena_new(a, n, sizeof *texts);
     rest = str_dup(a, packed);
     for (size_t i = 0; i < n; i++)
-        unpack(&rest, &texts[i]);
+        if (!pack_take(&rest, &texts[i]))
+            return false;
     out->texts = texts;
     out->texts_count = n;
     return true;
@@ -79,7 +60,8 @@ enum err ledger_put(struct run *r, const char *stage, struct hash key, const str
                     struct error *e)
 {
     struct buf texts = {0};
-    pack(&texts, entry->texts, entry->texts_count);
+    for (size_t i = 0; i < entry->texts_count; i++)
+        pack_add(&texts, entry->texts[i]);
     db_group_adopt(r->db);
     enum err result = db_group_begin(r->db, e);
     if (result == ERR_OK)
