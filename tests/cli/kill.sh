@@ -19,7 +19,7 @@ for stage in facets label audit project; do
     wait $pid || status=$?
     if [ $status = 130 ]; then
         stopped=$((stopped + 1))
-        tells 'clio: stopped during stage '
+        tells 'clio: stopped '
         tells "hint: clio run --run $run goes on"
         silent
         grep -q run_stopped "$run/events.jsonl" || fail "the page is not told"
