@@ -28,6 +28,7 @@ struct extraction {
     struct str *systems[PLANS];     /* one system text a call */
     unsigned char *plan_of;         /* [index.n] SURE or UNSURE */
     unsigned char *failed;          /* [index.n] already in quarantine */
+    int64_t kept_out;               /* metadata values that hold private details */
     size_t calls;                   /* requests a conversation, the same in both plans or one more with language */
 };
 
@@ -50,33 +51,20 @@ static int64_t count_characters(const struct conversation *conversation)
     return chars;
 }
 
-/* Exact counts would make nearly every conversation a value of its own; a breakdown needs few. */
-static struct str bucket_name(int64_t v, struct arena *a)
-{
-    static const int64_t ends[] = {1,   2,    4,    8,    16,    32,    64,    128,   256,
-                                   512, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
-    int64_t from = 0;
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        if (v <= ends[i])
-            return from == ends[i] ? str_printf(a, "%lld", (long long)from)
-                                   : str_printf(a, "%lld-%lld", (long long)from, (long long)ends[i]);
-        from = ends[i] + 1;
-    }
-    return str_printf(a, "%lld and more", (long long)from);
-}
-
 static const struct {
     const char *name;
     int64_t (*count)(const struct conversation *);
 } computed[] = {{"turns", count_turns}, {"characters", count_characters}};
 
+/* The number itself: publish puts it into bins (privacy/publish_facets.c). */
 static enum err put_computed(struct extraction *x, const struct facet_def *f, const struct conversation *conversation,
                              struct arena *a, struct error *e)
 {
     for (size_t i = 0; i < sizeof computed / sizeof *computed; i++)
         if (str_eqz(f->name, computed[i].name)) {
             int64_t v = computed[i].count(conversation);
-            return facet_put(x->c->run, conversation->rec, f->name, 0, bucket_name(v, a), (double)v, e);
+            return facet_put(x->c->run, conversation->rec, f->name, 0, str_printf(a, "%lld", (long long)v), (double)v,
+                             e);
         }
     return error_set(e, ERR_CONFIG,
                      "facet \"" STR_FMT "\": there is no computed facet of this name (turns, characters)",
@@ -92,7 +80,9 @@ static enum err put_metadata(struct extraction *x, const struct facet_def *f, co
     yyjson_val *v = yyjson_obj_getn(yyjson_doc_get_root(doc), f->key.at, f->key.n);
     struct buf line = {.max = 200};
     double number = (double)NAN;
-    if (yyjson_is_str(v)) {
+    if (yyjson_is_str(v) && scrub_find(json_str(v))) {
+        x->kept_out++;
+    } else if (yyjson_is_str(v)) {
         text_add_line(&line, json_str(v));
     } else if (yyjson_is_bool(v)) {
         buf_addz(&line, yyjson_get_bool(v) ? "true" : "false");
@@ -227,6 +217,16 @@ static bool is_foreign(struct str s)
 }
 
 /* Private details with a pattern send the question back; what has none is the prompt's and the auditor's business. */
+static bool is_private(const struct facet_ask *ask, size_t f, const struct field_value *v)
+{
+    const struct facet_def *def = ask->facets[f];
+    bool free_text = def->kind == FACET_TEXT || (def->kind == FACET_CATEGORICAL && def->values_count == 0);
+    bool found = free_text && scrub_find(v->text);
+    for (size_t i = 0; free_text && i < v->items_count && !found; i++)
+        found = scrub_find(v->items[i]);
+    return found || (def->lead.n && scrub_find(v[-1].text));
+}
+
 static bool accept(void *arg, size_t i, const struct asked *answer, const char **reason)
 {
     struct extraction *x = arg;
@@ -237,8 +237,12 @@ static bool accept(void *arg, size_t i, const struct asked *answer, const char *
             const struct field_value *v = &answer->values[k][ask->field[f]];
             struct str lead = ask->facets[f]->lead.n ? v[-1].text : (struct str){0};
             struct str text = v->text;
-            if (ask->facets[f]->kind == FACET_TEXT && (text.n == 0 || scrub_find(text) || scrub_find(lead))) {
-                *reason = text.n == 0 ? "an answer is empty" : "an answer holds private details";
+            if (ask->facets[f]->kind == FACET_TEXT && text.n == 0) {
+                *reason = "an answer is empty";
+                return false;
+            }
+            if (is_private(ask, f, v)) {
+                *reason = "an answer holds private details";
                 return false;
             }
             if (ask->facets[f]->kind == FACET_TEXT && (is_foreign(text) || is_foreign(lead))) {
@@ -249,16 +253,20 @@ static bool accept(void *arg, size_t i, const struct asked *answer, const char *
     return true;
 }
 
-/* The model's list, held to the table; what is not in it is dropped, and with nothing left the predictor's guess stays.
+/* The model's word, held to the table, takes the place of the predictor's guess; without a known name that one stays.
  */
 static enum err put_spoken_languages(struct extraction *x, int64_t rec, const struct facet_def *f,
                                      const struct field_value *v, struct error *e)
 {
+    const struct str *spoken = f->several ? v->items : &v->text;
+    size_t count = f->several ? v->items_count : 1;
     int seq = 0;
     enum err result = ERR_OK;
-    for (size_t i = 0; i < v->items_count && result == ERR_OK; i++) {
-        struct str name = language_by_name(v->items[i]);
-        if (name.n)
+    for (size_t i = 0; i < count && result == ERR_OK; i++) {
+        struct str name = language_by_name(spoken[i]);
+        if (name.n && seq == 0)
+            result = facet_delete(x->c->run, f->name, rec, e);
+        if (name.n && result == ERR_OK)
             result = facet_put(x->c->run, rec, f->name, seq++, name, (double)NAN, e);
     }
     return result;
@@ -382,6 +390,9 @@ enum err facets_run(struct stage_context *c, struct error *e)
     c->total = (int64_t)x.index.n; /* from here on counted in conversations */
     c->done = c->total;
     stage_note(c, "%zu conversations, %lld without facets", x.index.n, (long long)c->quarantined);
+    if (x.kept_out)
+        stage_note(c, "%zu conversations, %lld without facets; %lld metadata values with private details left out",
+                   x.index.n, (long long)c->quarantined, (long long)x.kept_out);
     langid_free(x.langid);
     file_map_close(&x.langid_file);
     arena_release(&x.arena);

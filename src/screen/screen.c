@@ -14,7 +14,7 @@ struct screening {
     struct stage_context *c;
     struct record_index index;
     struct str system;
-    int64_t dropped;
+    int64_t dropped, failed;
 };
 
 static enum err build(void *arg, size_t i, struct arena *a, struct request *out, struct error *e)
@@ -41,11 +41,17 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
 {
     struct screening *s = arg;
     int64_t rec = s->index.rec[i];
-    if (!answer->ok)
-        return stage_quarantine(s->c, rec, answer->reason, e);
-    if (answer->values[0][0].number == 0)
+    if (!answer->ok) {
+        /* Nobody said that it is about the question: it does not go on. */
+        enum err result = stage_quarantine(s->c, rec, answer->reason, e);
+        if (result != ERR_OK)
+            return result;
+        s->failed++;
+    } else if (answer->values[0][0].number == 0) {
         return ERR_OK;
-    s->dropped++;
+    } else {
+        s->dropped++;
+    }
     return records_drop(s->c->run, rec, dropped_by_screener, e);
 }
 
@@ -63,7 +69,8 @@ enum err screen_run(struct stage_context *c, struct error *e)
         struct ask_job job = {
             .role = ROLE_FAST, .count = s.index.n, .temperature = 0.2, .build = build, .take = take, .arg = &s};
         result = ask_each(c, &job, e);
-        stage_note(c, "%lld of %zu conversations are not about the question", (long long)s.dropped, s.index.n);
+        stage_note(c, "%lld of %zu conversations are not about the question, %lld could not be judged",
+                   (long long)s.dropped, s.index.n, (long long)s.failed);
     } else {
         stage_advance(c, (int64_t)s.index.n);
         stage_note(c, "no screener question: all %zu conversations go on", s.index.n);

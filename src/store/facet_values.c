@@ -7,6 +7,11 @@ enum err facet_clear(struct run *r, struct str facet, struct error *e)
     return db_put(r->db, e, "DELETE FROM facet_value WHERE facet = ?1", "s", facet);
 }
 
+enum err facet_delete(struct run *r, struct str facet, int64_t rec, struct error *e)
+{
+    return db_put(r->db, e, "DELETE FROM facet_value WHERE facet = ?1 AND rec = ?2", "si", facet, rec);
+}
+
 /* A NaN ("no number") is stored as NULL by SQLite and comes back as NaN. */
 enum err facet_put(struct run *r, int64_t rec, struct str facet, int seq, struct str text, double number,
                    struct error *e)

@@ -61,6 +61,7 @@ MUST_USE enum err records_count(struct run *r, int64_t *imported, int64_t *kept,
  * (and text). NaN is "no number".
  */
 MUST_USE enum err facet_clear(struct run *r, struct str facet, struct error *e);
+MUST_USE enum err facet_delete(struct run *r, struct str facet, int64_t rec, struct error *e); /* one conversation's */
 MUST_USE enum err facet_put(struct run *r, int64_t rec, struct str facet, int seq, struct str text, double number,
                             struct error *e);
 typedef enum err facet_row_fn(void *arg, int64_t rec, int seq, struct str text, double number, struct error *e);
