@@ -22,7 +22,8 @@
 #include <time.h>
 
 enum {
-    TRIES = 7, /* the first, and six repetitions */
+    TRIES = 7,         /* the first, and six repetitions */
+    FAILED_IN_ROW = 5, /* different requests, one after the other: then it is the server */
     CONTEXT_TOKENS = 4096,
     ANSWER_TOKENS_MAX = 4096,
     BACKOFF_MS = 500,
@@ -41,6 +42,9 @@ struct openai {
     int64_t context, timeout_s, backoff_ms, embed;
     size_t width;
     struct rng jitter;
+    struct hash failed;   /* the last request that no repetition helped */
+    size_t failed_in_row; /* different ones, since the last answer */
+    enum http_outcome outcome;
     struct http_reply reply;
 };
 
@@ -50,6 +54,7 @@ enum verdict {
     VERDICT_OK,
     VERDICT_AGAIN,    /* may work later */
     VERDICT_REJECTED, /* this request never will; the reply says why */
+    VERDICT_FAILED,   /* this request does not, however often it is repeated; others may */
     VERDICT_GIVE_UP,  /* no request will; the error is set */
 };
 
@@ -140,12 +145,22 @@ static void wait_before(struct openai *o, size_t try, const atomic_bool *stop)
     }
 }
 
-/* VERDICT_OK, VERDICT_REJECTED, or VERDICT_GIVE_UP with the error set. understood: is a reply of status 200 usable? */
-static enum verdict exchange(struct openai *o, const char *path, struct str json, bool (*understood)(struct str),
-                             const atomic_bool *stop, struct error *e)
+/* What one request can bring about, a model that crashes over it or never ends; no connection or "slow down" can't be.
+ */
+static bool may_be_the_request(const struct openai *o)
+{
+    return o->outcome == HTTP_BROKEN || (o->outcome == HTTP_ANSWERED && o->reply.status != 429);
+}
+
+/*
+ * VERDICT_OK, VERDICT_REJECTED, VERDICT_FAILED, or VERDICT_GIVE_UP with the error set. tries: how often at most.
+ * understood: is a reply of status 200 usable?
+ */
+static enum verdict exchange(struct openai *o, const char *path, struct str json, size_t tries,
+                             bool (*understood)(struct str), const atomic_bool *stop, struct error *e)
 {
     enum http_outcome outcome = HTTP_BROKEN;
-    for (size_t try = 0; try < TRIES; try++) {
+    for (size_t try = 0; try < tries; try++) {
         if (try)
             wait_before(o, try, stop);
         outcome = http_post(o->http, path, json, &o->reply, stop);
@@ -157,9 +172,11 @@ static enum verdict exchange(struct openai *o, const char *path, struct str json
         if (v != VERDICT_AGAIN)
             return v;
     }
-    /* A reply nobody understands is this request's trouble; everything else concerns the server. */
     if (outcome == HTTP_ANSWERED && o->reply.status < 300)
-        return VERDICT_REJECTED;
+        return VERDICT_REJECTED; /* a reply nobody understands */
+    o->outcome = outcome;
+    if (may_be_the_request(o))
+        return VERDICT_FAILED;
     give_up(o, e, outcome);
     return VERDICT_GIVE_UP;
 }
@@ -289,20 +306,55 @@ static bool should_go_plain(const struct openai *o)
            !error_is(o, "exceed_context_size_error");
 }
 
+static bool same_request(const struct openai *o, struct hash request)
+{
+    return memcmp(o->failed.at, request.at, sizeof request.at) == 0;
+}
+
+/* One poison record must not end the stage, a server that is down must: told apart by how many requests fail in a row.
+ */
+static enum verdict count_failure(struct openai *o, struct hash request, enum verdict v, struct error *e)
+{
+    if (v != VERDICT_FAILED) {
+        o->failed_in_row = v == VERDICT_GIVE_UP ? o->failed_in_row : 0;
+        return v;
+    }
+    o->failed_in_row += o->failed_in_row == 0 || !same_request(o, request);
+    o->failed = request;
+    if (o->failed_in_row < FAILED_IN_ROW)
+        return v;
+    give_up(o, e, o->outcome);
+    return VERDICT_GIVE_UP;
+}
+
+static enum verdict send_chat(struct openai *o, const struct request *r, struct str json, const atomic_bool *stop,
+                              struct error *e)
+{
+    struct hash request = hash_of(r->asks[0].user); /* whatever the seed: asked again it is the same one */
+    bool again = o->failed_in_row && same_request(o, request);
+    enum verdict v = exchange(o, "chat/completions", json, again ? 1 : TRIES, is_completion, stop, e);
+    return count_failure(o, request, v, e);
+}
+
 static enum err ask_one(struct openai *o, const struct request *r, size_t i, struct arena *a, struct answer *out,
                         const atomic_bool *stop, struct error *e)
 {
     struct buf body = {0};
     build_body(o, r, i, out, &body);
-    enum verdict v = exchange(o, "chat/completions", buf_str(&body), is_completion, stop, e);
+    enum verdict v = send_chat(o, r, buf_str(&body), stop, e);
     if (v == VERDICT_REJECTED && should_go_plain(o)) {
         o->format = FORMAT_PLAIN;
         build_body(o, r, i, out, &body);
-        v = exchange(o, "chat/completions", buf_str(&body), is_completion, stop, e);
+        v = send_chat(o, r, buf_str(&body), stop, e);
     }
     buf_release(&body);
     if (v == VERDICT_GIVE_UP)
         return e ? e->code : ERR_MODEL;
+    if (v == VERDICT_FAILED) {
+        out->usage.calls++;
+        set_status(out, ANSWER_FAILED, "the server fails at this request");
+        return ERR_OK;
+    }
     if (v == VERDICT_REJECTED) {
         read_rejection(o, out);
         return ERR_OK;
@@ -404,8 +456,10 @@ static enum err post_texts(struct openai *o, const struct str *texts, size_t n, 
         json_add_string(&body, texts[i].n ? texts[i] : STR(" "));
     }
     buf_addz(&body, "]}");
-    enum verdict v = exchange(o, "embeddings", buf_str(&body), is_embeddings, NULL, e);
+    enum verdict v = exchange(o, "embeddings", buf_str(&body), TRIES, is_embeddings, NULL, e);
     buf_release(&body);
+    if (v == VERDICT_FAILED) /* every text needs its vector */
+        return give_up(o, e, o->outcome);
     if (v == VERDICT_REJECTED)
         return error_set(e, ERR_MODEL, "the server %s rejected texts to embed (status %ld)", o->host, o->reply.status);
     return v == VERDICT_OK ? ERR_OK : e->code;

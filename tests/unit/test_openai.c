@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { REPLIES_MAX = 16 };
+enum { REPLIES_MAX = 48 };
 
 struct reply {
     const char *status;  /* "200 OK"; NULL: close without a word */
@@ -223,21 +223,64 @@ static void trouble_that_passes_is_waited_out(void **state)
     server_stop(&s);
 }
 
+static const struct ask five_asks[5] = {{STR_INIT("a? SECRET"), &answer_schema},
+                                        {STR_INIT("b?"), &answer_schema},
+                                        {STR_INIT("c?"), &answer_schema},
+                                        {STR_INIT("d?"), &answer_schema},
+                                        {STR_INIT("e?"), &answer_schema}};
+
 static void a_server_that_stays_down_ends_the_stage(void **state)
 {
     (void)state;
-    static const struct reply down[7] = {{"500 x", NULL, "SECRET", 0}, {"500 x", NULL, "SECRET", 0},
-                                         {"500 x", NULL, "SECRET", 0}, {"502 x", NULL, "SECRET", 0},
-                                         {"500 x", NULL, "SECRET", 0}, {"503 x", NULL, "SECRET", 0},
-                                         {"500 x", NULL, "SECRET", 0}};
+    static const struct reply kinds[] = {
+        {"500 x", NULL, "SECRET", 0}, {"502 x", NULL, "SECRET", 0}, {NULL, NULL, NULL, 0}, {"503 x", NULL, "", 0}};
+    struct reply down[35];
+    struct request requests[5];
     struct server s;
-    struct got g;
+    struct got g = {0};
     struct error e = {0};
-    assert_int_equal(play(down, 7, "", one_ask, 1, &s, &g, &e), ERR_MODEL);
-    assert_int_equal(s.served, 7);
-    assert_int_equal(g.n, 0);
+    for (size_t i = 0; i < 35; i++)
+        down[i] = kinds[i % 4];
+    for (size_t i = 0; i < 5; i++)
+        requests[i] = (struct request){.asks = &five_asks[i], .asks_count = 1};
+    server_start(&s, down, 35);
+    struct model m = open_model(&s, "");
+    assert_int_equal(m.ops->complete(m.ctx, requests, 5, on_answer, &g, NULL, &e), ERR_MODEL);
+    assert_int_equal(s.served, 35);
+    assert_int_equal(g.n, 4); /* the fifth in a row is one too many */
+    assert_int_equal(g.answer.status, ANSWER_FAILED);
     assert_null(strstr(e.text, "SECRET"));
     assert_non_null(strstr(e.text, "127.0.0.1"));
+    arena_release(&g.arena);
+    model_close(&m);
+    server_stop(&s);
+}
+
+/* A record over which the server falls, also when it is asked again and again: it fails, the others are answered. */
+static void one_poison_request_does_not_end_the_stage(void **state)
+{
+    (void)state;
+    struct reply replies[13];
+    struct request requests[7];
+    struct server s;
+    struct got g = {0};
+    struct error e = {0};
+    for (size_t i = 0; i < 12; i++)
+        replies[i] = (struct reply){"500 x", NULL, "", 0};
+    replies[12] = (struct reply){"200 OK", NULL, GOOD, 0};
+    for (size_t i = 0; i < 7; i++)
+        requests[i] = (struct request){.asks = &five_asks[i == 6], .asks_count = 1, .seed = i};
+    server_start(&s, replies, 13);
+    struct model m = open_model(&s, "");
+    /* Repeated with patience the first time, and once each time it is asked again. */
+    assert_int_equal(m.ops->complete(m.ctx, requests, 6, on_answer, &g, NULL, &e), ERR_OK);
+    assert_int_equal(s.served, 12);
+    assert_int_equal(g.n, 6);
+    assert_int_equal(g.answer.status, ANSWER_FAILED);
+    assert_int_equal(m.ops->complete(m.ctx, requests + 6, 1, on_answer, &g, NULL, &e), ERR_OK);
+    assert_int_equal(g.answer.status, ANSWER_OK);
+    arena_release(&g.arena);
+    model_close(&m);
     server_stop(&s);
 }
 
@@ -413,6 +456,7 @@ int main(void)
         cmocka_unit_test(several_asks_carry_the_history),
         cmocka_unit_test(trouble_that_passes_is_waited_out),
         cmocka_unit_test(a_server_that_stays_down_ends_the_stage),
+        cmocka_unit_test(one_poison_request_does_not_end_the_stage),
         cmocka_unit_test(bad_keys_and_spent_quotas_fail_at_once),
         cmocka_unit_test(one_requests_trouble_is_its_answer),
         cmocka_unit_test(servers_without_schemas_are_asked_in_words),
