@@ -208,6 +208,22 @@ static void test_gives_up(void **state)
     free(f);
 }
 
+static void test_one_try(void **state)
+{
+    struct fixture *f = mem_zero(1, sizeof *f);
+    open_fixture(state, f, "{\"faults\": {\"garbage\": 1}}");
+    f->job.count = 10;
+    f->job.tries = 1;
+    OK(ask(f));
+    assert_int_equal(f->good, 0);
+    assert_int_equal(f->c.usage.calls, 10);
+    OK(ask(f));
+    assert_int_equal(f->c.usage.calls, 0);
+    assert_int_equal(f->good, 0);
+    close_fixture(f);
+    free(f);
+}
+
 /* What was no answer is not in the ledger: the next run asks again. */
 static void test_failures_are_not_kept(void **state)
 {
@@ -336,16 +352,10 @@ static void test_missing_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_order_and_ledger),
-        SCRATCH_TEST(test_skips),
-        SCRATCH_TEST(test_asks_again),
-        SCRATCH_TEST(test_gives_up),
-        SCRATCH_TEST(test_failures_are_not_kept),
-        SCRATCH_TEST(test_accept),
-        SCRATCH_TEST(test_stop),
-        SCRATCH_TEST(test_model_goes_down),
-        SCRATCH_TEST(test_errors_of_take),
-        SCRATCH_TEST(test_missing_model),
+        SCRATCH_TEST(test_order_and_ledger), SCRATCH_TEST(test_skips),         SCRATCH_TEST(test_asks_again),
+        SCRATCH_TEST(test_gives_up),         SCRATCH_TEST(test_one_try),       SCRATCH_TEST(test_failures_are_not_kept),
+        SCRATCH_TEST(test_accept),           SCRATCH_TEST(test_stop),          SCRATCH_TEST(test_model_goes_down),
+        SCRATCH_TEST(test_errors_of_take),   SCRATCH_TEST(test_missing_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
