@@ -121,12 +121,16 @@ export function showRun(run, tree) {
     heading("Not shown"), withheld(run, t));
 }
 
+/* A number that is withheld would tell the size of something small. */
+const known = (n) => n === null ? "not told" : count(n);
+const kept = (run) => (run.totals.rounded ? "about " : "") + plural(run.totals.kept, "conversation");
+
 function withheld(run, t) {
+  const w = t.withheld, of = (part) => part.conversations === null ? known(part.clusters) : `${count(part.clusters)} (${plural(part.conversations, "conversation")})`;
   return make("table.table", null, make("tbody", null,
-    line("In clusters shown", `${count(t.shown)} of ${plural(run.totals.kept, "conversation")}`),
-    line("Clusters too small", `${count(t.withheld.too_small.clusters)} (${plural(t.withheld.too_small.conversations, "conversation")})`),
-    line("Clusters withheld by the audit", `${count(t.withheld.audit.clusters)} (${plural(t.withheld.audit.conversations, "conversation")})`),
-    line("In no cluster", count(Math.max(0, run.totals.kept - t.placed)))));
+    line("In clusters shown", `${count(t.shown)} of ${kept(run)}`),
+    line("Clusters too small", of(w.too_small)), line("Clusters withheld by the audit", of(w.audit)),
+    line("In no cluster", known(t.placed === null ? null : Math.max(0, run.totals.kept - t.placed)))));
 }
 
 export function showAbout(run, tree) {
@@ -149,7 +153,7 @@ export function showAbout(run, tree) {
     make("h3", null, "How it was made"),
     make("table.table", null, make("tbody", null,
       line("Read", plural(run.totals.imported, "conversation")),
-      line("Kept", plural(run.totals.kept, "conversation")),
+      line("Kept", kept(run)),
       line("Sampling", s.sample ? `${count(s.sample)} drawn by ${s.by}` : `all ${s.by}`),
       s.screened ? line("Screened", "by a question to a model") : null,
       s.filtered ? line("Filtered", "by a regular expression") : null,

@@ -83,6 +83,7 @@ enum err publish_run(struct stage_context *c, struct error *e)
         result = publish__map(&r, e);
     stage_advance(c, 1);
     if (result == ERR_OK) {
+        publish__totals(&r);
         publish__count(&r);
         publish__protect(&r);
     }

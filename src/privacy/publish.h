@@ -12,9 +12,10 @@
  *
  * The cells
  *   Every shown node, and the whole run as node -1, is counted by every value of every facet that is not text, in all
- *   and by week. Unless the data is declared public, a cell resting on fewer than min_cell_accounts accounts is left
- *   out, and so are further cells by which it could be worked out again: see publish_protect.c for the rule and its
- *   limits.
+ *   and by week. A cell resting on fewer than min_cell_accounts accounts is left out, and so are further cells by which
+ *   it could be worked out again: see publish_protect.c for the rule and its limits, publish_totals.c for the totals.
+ *   The number is 10; of data declared public it is 1 unless the config says more, and only with 1 are single points of
+ *   the map published.
  *
  * The bytes
  *   The same clusters, members and facets give the same bytes: no times, no paths, no thread counts.

@@ -145,6 +145,11 @@ void publish__count(struct release *r)
         all[i] = (uint32_t)i;
     c.order = all;
     count_node(&c, 0, 0, r->records.n, false);
+    for (size_t i = 0; i < r->cells_count; i++) /* a rounded total must not be found again in the run's cells */
+        if (r->cells[i].fixed && r->totals.rounded) {
+            r->cells[i].fixed = false;
+            r->cells[i].hidden = true;
+        }
     for (size_t i = 0; i < r->trees_count; i++) {
         const struct release_tree *t = &r->trees[i];
         size_t base = publish__node_base(r, i);

@@ -1,12 +1,14 @@
 /* Facet values as small numbers: categories by frequency, ordinals in order, counted numbers in bins. */
 #include "base/text.h"
 #include "privacy/publish_parts.h"
+#include "stage/scrub.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { VALUE_CHARS_MAX = 80 };
+static const uint32_t NO_VALUE = UINT32_MAX;
 
 /* Bins of computed facets: a number belongs to the last bin whose floor it reaches. */
 struct bins {
@@ -114,21 +116,61 @@ static size_t intern(struct readings *rs, struct kind **kinds)
     return n;
 }
 
-static struct str clean_value(struct arena *a, struct str text)
+/*
+ * Every text as it will be published, before equal ones are counted together. A text whose cut part holds private
+ * details is left out here; the rest of the detectors' work is done once a category.
+ */
+static void clean_texts(struct readings *rs)
 {
-    struct buf b = {0};
-    text_add_line(&b, text);
-    struct str out = str_dup(a, text_prefix(buf_str(&b), VALUE_CHARS_MAX));
-    buf_release(&b);
-    return out;
+    struct buf line = {0};
+    size_t kept = 0;
+    for (size_t i = 0; i < rs->n; i++) {
+        buf_clear(&line);
+        text_add_line(&line, rs->at[i].text);
+        struct str shown = text_prefix(buf_str(&line), VALUE_CHARS_MAX);
+        if (shown.n < line.n && scrub_find(buf_str(&line)))
+            continue;
+        rs->at[kept] = rs->at[i];
+        rs->at[kept++].text = str_dup(rs->arena, shown);
+    }
+    rs->n = kept;
+    buf_release(&line);
+}
+
+/* Never the name of a category: what holds private details, and what is empty. */
+static size_t drop_unnamable(struct kind *kinds, size_t n, uint32_t *final)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (kinds[i].text.n == 0 || scrub_find(kinds[i].text))
+            final[kinds[i].first] = NO_VALUE;
+        else
+            kinds[kept++] = kinds[i];
+    }
+    return kept;
+}
+
+static void renumber(struct readings *rs, const uint32_t *final)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < rs->n; i++) {
+        uint32_t value = final[rs->at[i].value];
+        if (value == NO_VALUE)
+            continue;
+        rs->at[kept] = rs->at[i];
+        rs->at[kept++].value = value;
+    }
+    rs->n = kept;
 }
 
 static void name_categories(struct release *r, struct release_facet *f, struct readings *rs)
 {
     struct kind *kinds;
+    clean_texts(rs);
     size_t n = intern(rs, &kinds);
-    bool other = n > FACET_VALUES_MAX;
     uint32_t *final = mem_new(n + 1, sizeof *final);
+    n = drop_unnamable(kinds, n, final);
+    bool other = n > FACET_VALUES_MAX;
     qsort(kinds, n, sizeof *kinds, by_frequency);
     f->values_count = other ? FACET_VALUES_MAX : n;
     f->values = arena_zero(&r->arena, f->values_count + 1, sizeof *f->values);
@@ -136,13 +178,12 @@ static void name_categories(struct release *r, struct release_facet *f, struct r
         size_t slot = i < f->values_count ? i : f->values_count - 1;
         final[kinds[i].first] = (uint32_t)slot;
         if (i == slot)
-            f->values[slot] = clean_value(&r->arena, kinds[i].text);
+            f->values[slot] = str_dup(&r->arena, kinds[i].text);
     }
     if (other)
         f->values[f->values_count - 1] = STR("(other)");
     f->labels = f->values;
-    for (size_t i = 0; i < rs->n; i++)
-        rs->at[i].value = final[rs->at[i].value];
+    renumber(rs, final);
     free(final);
     free(kinds);
 }

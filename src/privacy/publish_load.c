@@ -250,11 +250,21 @@ static void lay_out(struct gate *g, struct release_tree *t, struct arena *keep)
     free(stack);
 }
 
+/* Why a conversation is behind no shown leaf, in the order of the rest: unplaced, too small, refused by the audit. */
+enum { WHY_UNPLACED, WHY_SMALL, WHY_AUDIT, WHYS };
+
+static int why_hidden(const struct gate *g, size_t place)
+{
+    if (g->leaf[place] == SIZE_MAX)
+        return WHY_UNPLACED;
+    return leaf_is_large_enough(&g->at[g->leaf[place]], g->r->config) ? WHY_AUDIT : WHY_SMALL;
+}
+
 /* Conversations leaf by leaf, so that every node, however high, is one range of `order`. */
 static void order_places(struct gate *g, struct release_tree *t)
 {
     struct release *r = g->r;
-    size_t n = r->records.n, at = 0;
+    size_t n = r->records.n, at;
     size_t *next = mem_zero(t->nodes_count + 2, sizeof *next);
     t->order = arena_new(&r->arena, n + 1, sizeof *t->order);
     for (size_t i = 0; i < n; i++)
@@ -269,10 +279,14 @@ static void order_places(struct gate *g, struct release_tree *t)
             t->nodes[i].hi = next[i + 1];
         }
     at = t->shown;
-    for (size_t i = 0; i < n; i++) {
-        bool is_shown = g->leaf[i] != SIZE_MAX && g->at[g->leaf[i]].shown;
-        t->order[is_shown ? next[g->at[g->leaf[i]].place]++ : at++] = (uint32_t)i;
-    }
+    for (int why = 0; why < WHYS; why++)
+        for (size_t i = 0; i < n; i++) {
+            bool is_shown = g->leaf[i] != SIZE_MAX && g->at[g->leaf[i]].shown;
+            if (is_shown && why == 0)
+                t->order[next[g->at[g->leaf[i]].place]++] = (uint32_t)i;
+            else if (!is_shown && why_hidden(g, i) == why)
+                t->order[at++] = (uint32_t)i;
+        }
     for (size_t i = t->nodes_count; i-- > 0;) {
         struct release_node *up = t->nodes[i].parent_index == SIZE_MAX ? NULL : &t->nodes[t->nodes[i].parent_index];
         if (up && up->lo > t->nodes[i].lo)

@@ -117,7 +117,7 @@ static void fill_density(struct release *r, struct release_tree *t)
         uint32_t conversations = 0;
         for (size_t first = i; i < n && keys[i] >> 32 == cell; i++, conversations++)
             accounts += i == first || keys[i] != keys[i - 1];
-        if (r->config->public_data || accounts >= r->config->min_cell_accounts)
+        if (accounts >= r->config->min_cell_accounts)
             t->density[cell] = conversations;
     }
     free(keys);

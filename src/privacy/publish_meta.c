@@ -12,38 +12,81 @@ static enum err put(struct db *d, const char *key, struct buf *json, struct erro
     return result;
 }
 
-/* "local:/home/someone/models/x.gguf" -> "local:x.gguf": the bundle names models, never places on this computer. */
+/*
+ * The bundle names models, never places: "local:/home/someone/models/x.gguf" -> "local:x.gguf",
+ * "openai:qwen2.5@http://127.0.0.1:8080/v1" -> "openai:qwen2.5".
+ */
 static struct str model_label(struct arena *a, struct str name)
 {
     struct str rest = name, kind = str_cut(&rest, ':');
     if (rest.n == 0 && kind.n == name.n)
         rest = kind, kind = (struct str){0};
-    for (struct str tail = rest; tail.n;) {
-        str_cut(&tail, '/');
-        if (tail.n)
-            rest = tail;
-    }
+    if (str_eqz(kind, "openai"))
+        rest = str_cut(&rest, '@');
+    rest = str_cut(&(struct str){rest.at, rest.n}, '?');
     while (rest.n && rest.at[rest.n - 1] == '/')
         rest.n--;
+    for (struct str tail = rest; tail.n; rest = tail.n ? tail : rest)
+        str_cut(&tail, '/');
     return kind.n ? str_printf(a, STR_FMT ":" STR_FMT, STR_ARG(kind), STR_ARG(rest)) : rest;
 }
 
-/* Answers from rules, or word-hash embeddings: made for tests, and to be marked on every page. */
-static bool is_scripted(const struct config *c)
+/* A role's model: what the run noted when it opened it (stage_model), else what the config asks for. */
+struct used_model {
+    struct str label;
+    bool scripted; /* answers from rules, or word-hash embeddings: made for tests, and to be marked on every page */
+};
+
+enum { FAST, STRONG, EMBED, ROLES };
+
+static enum err used_models(struct release *r, struct used_model out[ROLES], struct error *e)
 {
-    return str_has_prefix(c->model_fast, STR("script:")) || str_has_prefix(c->model_strong, STR("script:")) ||
-           str_has_prefix(c->model_embed, STR("hash:"));
+    static const char *const notes[ROLES] = {"model.fast", "model.strong", "model.embed"};
+    const struct str specs[ROLES] = {r->config->model_fast, r->config->model_strong, r->config->model_embed};
+    for (size_t i = 0; i < ROLES; i++) {
+        struct str json, name = specs[i];
+        yyjson_doc *doc = NULL;
+        enum err result = run_noted(r->run, notes[i], &r->arena, &json, e);
+        if (result != ERR_OK)
+            return result;
+        bool scripted = str_has_prefix(name, STR("script:")) || str_has_prefix(name, STR("hash:"));
+        if (json.n && json_parse(json, false, &doc, NULL) == ERR_OK) {
+            yyjson_val *root = yyjson_doc_get_root(doc);
+            struct str noted = json_get_str(root, "name");
+            name = noted.n ? str_dup(&r->arena, noted) : name;
+            scripted = yyjson_is_true(yyjson_obj_get(root, "scripted")); /* also of a replay of a scripted run */
+            yyjson_doc_free(doc);
+        }
+        out[i] = (struct used_model){model_label(&r->arena, name), scripted};
+    }
+    return ERR_OK;
 }
 
 static enum err put_totals(const struct release *r, struct db *d, struct buf *b, struct error *e)
 {
-    buf_printf(b, "{\"imported\":%lld,\"kept\":%zu,\"accounts\":%zu,\"dated\":", (long long)r->imported, r->records.n,
-               r->accounts_count);
-    size_t dated = 0;
-    for (size_t i = 0; i < r->records.n; i++)
-        dated += r->week[i] != WEEK_ALL;
-    buf_printf(b, "%zu,\"weeks\":%zu,\"cells_withheld\":%lld}", dated, r->weeks_count, (long long)r->cells_withheld);
+    const struct totals *t = &r->totals;
+    buf_printf(b,
+               "{\"imported\":%lld,\"kept\":%lld,\"accounts\":%lld,\"dated\":%lld,\"rounded\":%s,\"weeks\":%zu,"
+               "\"cells_withheld\":%lld}",
+               (long long)t->imported, (long long)t->kept, (long long)t->accounts, (long long)t->dated,
+               t->rounded ? "true" : "false", r->weeks_count, (long long)r->cells_withheld);
     return put(d, "totals", b, e);
+}
+
+/* null: the number would tell the size of something small. */
+static void add_number(struct buf *b, const char *name, int64_t v, bool known)
+{
+    if (known)
+        buf_printf(b, "\"%s\":%lld", name, (long long)v);
+    else
+        buf_printf(b, "\"%s\":null", name);
+}
+
+static void add_withheld(struct buf *b, const char *name, const struct withheld *w, bool known)
+{
+    buf_printf(b, "\"%s\":{\"clusters\":%lld,", name, (long long)w->clusters);
+    add_number(b, "conversations", w->conversations, known);
+    buf_add_char(b, '}');
 }
 
 static enum err put_trees(const struct release *r, struct db *d, struct buf *b, struct error *e)
@@ -53,14 +96,17 @@ static enum err put_trees(const struct release *r, struct db *d, struct buf *b, 
         const struct release_tree *t = &r->trees[i];
         buf_addz(b, i ? "," : "");
         json_add_string(b, t->def->name);
+        buf_addz(b, ":{");
+        add_number(b, "placed", t->placed, t->is_split);
         buf_printf(b,
-                   ":{\"placed\":%lld,\"shown\":%zu,\"leaves\":%lld,\"leaves_shown\":%lld,\"parents\":%lld,"
-                   "\"parents_shown\":%lld,\"withheld\":{\"too_small\":{\"clusters\":%lld,\"conversations\":%lld},"
-                   "\"audit\":{\"clusters\":%lld,\"conversations\":%lld}},\"map_sampled\":%s,\"map_points\":%lld}",
-                   (long long)t->placed, t->shown, (long long)t->leaves, (long long)t->leaves_shown,
-                   (long long)t->parents, (long long)t->parents_shown, (long long)t->too_small.clusters,
-                   (long long)t->too_small.conversations, (long long)t->audit.clusters,
-                   (long long)t->audit.conversations, t->sampled ? "true" : "false", (long long)t->points);
+                   ",\"shown\":%zu,\"leaves\":%lld,\"leaves_shown\":%lld,\"parents\":%lld,\"parents_shown\":%lld,"
+                   "\"withheld\":{",
+                   t->shown, (long long)t->leaves, (long long)t->leaves_shown, (long long)t->parents,
+                   (long long)t->parents_shown);
+        add_withheld(b, "too_small", &t->too_small, t->is_split);
+        buf_add_char(b, ',');
+        add_withheld(b, "audit", &t->audit, t->is_split);
+        buf_printf(b, "},\"map_sampled\":%s,\"map_points\":%lld}", t->sampled ? "true" : "false", (long long)t->points);
     }
     buf_add_char(b, '}');
     return put(d, "trees", b, e);
@@ -78,25 +124,34 @@ static enum err put_privacy(const struct release *r, struct db *d, struct buf *b
     return put(d, "privacy", b, e);
 }
 
-static enum err put_models(struct release *r, struct db *d, struct buf *b, struct error *e)
+static enum err put_models(const struct used_model models[ROLES], struct db *d, struct buf *b, struct error *e)
 {
-    const struct str names[] = {r->config->model_fast, r->config->model_strong, r->config->model_embed};
-    const char *keys[] = {"{\"fast\":", ",\"strong\":", ",\"embed\":"};
-    for (size_t i = 0; i < 3; i++) {
-        buf_addz(b, keys[i]);
-        json_add_string(b, model_label(&r->arena, names[i]));
-    }
-    buf_addz(b, "}");
-    enum err result = put(d, "models", b, e);
+    static const char *const keys[ROLES] = {"{\"fast\":", ",\"strong\":", ",\"embed\":"};
+    bool scripted = false;
+    for (size_t i = 0; i < ROLES; i++)
+        scripted |= models[i].scripted;
+    buf_addz(b, scripted ? "true" : "false");
+    enum err result = put(d, "scripted", b, e);
     if (result != ERR_OK)
         return result;
+    for (size_t i = 0; i < ROLES; i++) {
+        buf_addz(b, keys[i]);
+        json_add_string(b, models[i].label);
+    }
+    buf_addz(b, "}");
+    return put(d, "models", b, e);
+}
 
-    struct str auditor = model_label(&r->arena, r->config->model_strong);
+static enum err put_audit(struct str auditor, struct db *d, struct buf *b, struct error *e)
+{
+    struct buf label = {0};
+    buf_printf(&label, "audited by " STR_FMT ", not validated", STR_ARG(auditor));
     buf_addz(b, "{\"model\":");
     json_add_string(b, auditor);
     buf_addz(b, ",\"validated\":false,\"label\":");
-    json_add_string(b, str_printf(&r->arena, "audited by " STR_FMT ", not validated", STR_ARG(auditor)));
+    json_add_string(b, buf_str(&label));
     buf_addz(b, "}");
+    buf_release(&label);
     return put(d, "audit", b, e);
 }
 
@@ -137,15 +192,15 @@ static enum err put_limits(struct db *d, struct buf *b, struct error *e)
 enum err publish__meta(struct release *r, struct db *d, struct error *e)
 {
     struct buf b = {0};
+    struct used_model models[ROLES];
+    enum err result = used_models(r, models, e);
+    if (result != ERR_OK)
+        return result;
     buf_addz(&b, "1");
-    enum err result = put(d, "format", &b, e);
+    result = put(d, "format", &b, e);
     if (result == ERR_OK) {
         json_add_string(&b, str_of(CLIO_VERSION));
         result = put(d, "program_version", &b, e);
-    }
-    if (result == ERR_OK) {
-        buf_addz(&b, is_scripted(r->config) ? "true" : "false");
-        result = put(d, "scripted", &b, e);
     }
     if (result == ERR_OK)
         result = put_totals(r, d, &b, e);
@@ -154,7 +209,9 @@ enum err publish__meta(struct release *r, struct db *d, struct error *e)
     if (result == ERR_OK)
         result = put_privacy(r, d, &b, e);
     if (result == ERR_OK)
-        result = put_models(r, d, &b, e);
+        result = put_models(models, d, &b, e);
+    if (result == ERR_OK)
+        result = put_audit(models[STRONG].label, d, &b, e);
     if (result == ERR_OK)
         result = put_sampling(r, d, &b, e);
     if (result == ERR_OK)

@@ -2,6 +2,7 @@
  * publish_parts.h: what the files of publish share; nobody else includes it.                    Layer: stage (privacy).
  *
  *   publish_load.c     reads the run, opens the gate: which nodes are shown, and which conversations stand behind each
+ *   publish_totals.c   rounds the totals of the whole run where they would tell the size of a small rest
  *   publish_cells.c    counts nodes by facet value and week
  *   publish_protect.c  withholds cells that rest on too few accounts, and those that would give them away
  *   publish_map.c      centres, radii, density, points
@@ -60,6 +61,7 @@ struct release_tree {
     size_t shown;    /* how many of them stand behind a shown leaf */
     int64_t placed, leaves, leaves_shown, parents, parents_shown;
     struct withheld too_small, audit;
+    bool is_split;     /* placed and the withheld conversations may be told apart; else they are published as null */
     bool sampled;      /* the map was drawn from a sample */
     int64_t points;    /* shown conversations that are on it */
     uint32_t *density; /* [GRID * GRID] conversations; 0: none, or withheld */
@@ -74,8 +76,14 @@ struct cell {
     int16_t value;
     uint32_t conversations, accounts;
     bool hidden;
-    bool fixed; /* a node's own size: printed with the node, cannot be hidden here */
+    bool fixed; /* a node's own size: printed with the node, cannot be hidden here; the run's, unless it is rounded */
     bool rest;  /* belongs to what is behind no shown leaf: never printed */
+};
+
+/* What is published about the whole run; see publish_totals.c. */
+struct totals {
+    int64_t imported, kept, accounts, dated;
+    bool rounded; /* up: the exact numbers would tell the size of a small rest */
 };
 
 struct release {
@@ -93,6 +101,7 @@ struct release {
     size_t facets_count;
     struct release_tree *trees;
     size_t trees_count;
+    struct totals totals;
     struct cell *cells; /* on the heap; sorted by node, facet, value, week */
     size_t cells_count, cells_cap;
     int64_t cells_withheld;
@@ -109,6 +118,7 @@ int publish__by_cell(const void *a, const void *b);
 
 MUST_USE enum err publish__facets(struct release *r, struct error *e);
 MUST_USE enum err publish__load(struct release *r, struct error *e);
+void publish__totals(struct release *r);
 void publish__count(struct release *r);
 void publish__protect(struct release *r);
 MUST_USE enum err publish__map(struct release *r, struct error *e);

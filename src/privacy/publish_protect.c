@@ -14,7 +14,8 @@
  * Withholding a cell touches the other sums it stands in, so this repeats until nothing changes.
  *
  * Limits, plainly. The rule looks at one sum at a time: an attacker who solves all sums together as a linear programme
- * may still find narrow intervals for a withheld cell. A node's own size is always shown. Conversations without a value
+ * may still find narrow intervals for a withheld cell. A node's own size is always shown; the run's is rounded where it
+ * would tell the size of a small rest, and then counts as withheld (publish_totals.c). Conversations without a value
  * or a time stand in no part, so sums over them say less. Who knows from elsewhere that a missing part is nought knows
  * more than this rule assumes. Nothing here protects against the comparison of two releases (R5).
  */
@@ -75,10 +76,10 @@ static int by_sum(const void *a, const void *b)
 }
 
 /* Every parent of every node, by cell number; node 0, the run, has none. */
-static struct family *families(const struct release *r)
+static struct family *families(const struct release *r, const uint32_t *all)
 {
     struct family *f = mem_zero(publish__node_base(r, r->trees_count), sizeof *f);
-    f[0] = (struct family){.order = r->trees[0].order, .hi = r->records.n};
+    f[0] = (struct family){.order = all, .hi = r->records.n};
     for (size_t t = 0; t < r->trees_count; t++) {
         size_t base = publish__node_base(r, t);
         uint32_t tops = 1; /* what is behind no shown cluster */
@@ -203,6 +204,7 @@ struct protector {
     int64_t m;        /* accounts */
     uint64_t *spare;  /* [2 * records.n + 1] */
     bool *known_week; /* [weeks_count] */
+    uint32_t *all;    /* [records.n] every place */
 };
 
 static bool has_value(const struct release *r, int32_t facet, int32_t value, uint32_t place)
@@ -314,13 +316,16 @@ static void protect_all(struct protector *p)
 void publish__protect(struct release *r)
 {
     struct protector p = {.r = r, .m = (int64_t)r->config->min_cell_accounts};
-    if (r->config->public_data || r->trees_count == 0)
-        return;
+    if (p.m <= 1)
+        return; /* every cell stands on an account */
     for (size_t i = 0; i < r->cells_count; i++)
         if (!r->cells[i].fixed && r->cells[i].accounts < p.m)
             r->cells[i].hidden = true;
 
-    p.f = families(r);
+    p.all = mem_new(r->records.n + 1, sizeof *p.all);
+    for (size_t i = 0; i < r->records.n; i++)
+        p.all[i] = (uint32_t)i;
+    p.f = families(r, p.all);
     p.spare = mem_new(2 * r->records.n + 1, sizeof *p.spare);
     p.known_week = mem_zero(r->weeks_count + 1, sizeof *p.known_week);
     for (int kind = 0; kind < SUM_COUNT; kind++)
@@ -331,6 +336,7 @@ void publish__protect(struct release *r)
         free(p.sums[kind].at);
     }
     free(p.f);
+    free(p.all);
     free(p.spare);
     free(p.known_week);
     for (size_t i = 0; i < r->cells_count; i++)

@@ -201,7 +201,8 @@ enum err publish__write(struct release *r, struct db *d, struct error *e)
         result = write_cells(r, d, e);
     for (size_t i = 0; i < r->trees_count && result == ERR_OK; i++) {
         result = write_density(&r->trees[i], d, e);
-        if (result == ERR_OK && r->config->public_data)
+        /* Single points would tell what a withheld density cell holds. */
+        if (result == ERR_OK && r->config->public_data && r->config->min_cell_accounts <= 1)
             result = write_points(&r->trees[i], d, e);
     }
     return result;

@@ -110,7 +110,7 @@ static inline void made_demo(struct made *m, const char *path, bool public_data)
     m->config.public_data = public_data;
     m->config.account_per_conversation = public_data;
     if (public_data)
-        m->config.min_accounts = m->config.min_conversations = 3;
+        m->config.min_accounts = m->config.min_conversations = 3, m->config.min_cell_accounts = 1;
     made_finish(m);
 }
 

@@ -71,7 +71,7 @@ static void gate_and_totals(void **state)
                      1);
     assert_int_equal(ask(&m, d, "SELECT value->>'$.request.withheld.audit.clusters' FROM meta WHERE key='trees'"), 2);
     assert_int_equal(ask(&m, d, "SELECT value->>'$.request.shown' FROM meta WHERE key = 'trees'"), 98);
-    assert_int_equal(ask(&m, d, "SELECT value->>'$.request.placed' FROM meta WHERE key = 'trees'"), 177);
+    assert_int_equal(ask(&m, d, "SELECT value->>'$.request.placed' FROM meta WHERE key = 'trees'"), -1);
     assert_int_equal(ask(&m, d, "SELECT value FROM meta WHERE key = 'scripted'"), 0); /* "true" reads as 0 */
     assert_int_equal(ask(&m, d, "SELECT value = 'true' FROM meta WHERE key = 'scripted'"), 1);
     assert_int_equal(ask(&m, d, "SELECT count(*) FROM point"), 0);
@@ -123,7 +123,14 @@ static void small_cells_are_withheld(void **state)
                      25);
     db_close(d);
 
-    m.config.public_data = true; /* declared public: everything is there */
+    m.config.public_data = true; /* declared public, but the number was given all the same: it counts */
+    made_finish(&m);
+    d = bundle_of(&m);
+    assert_int_equal(ask(&m, d, "SELECT count(*) FROM cell WHERE accounts < 10"), 0);
+    assert_int_equal(ask(&m, d, "SELECT count(*) FROM cell WHERE value = 'Klingon'"), 0);
+    db_close(d);
+
+    m.config.min_cell_accounts = 1; /* the default of public data: everything is there */
     made_finish(&m);
     d = bundle_of(&m);
     assert_int_equal(ask(&m, d,
@@ -247,6 +254,132 @@ static void remainders_are_large(void **state)
     }
 }
 
+/* ---- The totals ---- */
+
+/* A shown leaf of 40 people and a rest: `small` in a cluster that is too small, `refused` in one the audit refused. */
+static void make_rest(struct made *m, int small, int refused)
+{
+    int64_t leaf = made_node(m, 0, 0, -1, "Polish a letter", "Letters", 4);
+    int64_t tiny = made_node(m, 0, 1, -1, "Tiny", "Tiny", 4), risky = made_node(m, 0, 2, -1, "Risky", "Risky", 1);
+    made_group(m, leaf, "l", 40, 0, "English");
+    made_group(m, tiny, "t", small, 1, "English");
+    made_group(m, risky, "r", refused, 1, "English");
+}
+
+static void the_size_of_a_small_rest_is_not_told(void **state)
+{
+    (void)state;
+    struct made m;
+    made_open(&m, RUN_PATH);
+    make_rest(&m, 2, 0);
+    made_finish(&m);
+    struct db *d = bundle_of(&m);
+    assert_int_equal(ask(&m, d, "SELECT value->>'$.kept' FROM meta WHERE key = 'totals'"), 50);
+    assert_int_equal(ask(&m, d, "SELECT value->>'$.accounts' FROM meta WHERE key = 'totals'"), 50);
+    assert_int_equal(ask(&m, d, "SELECT value->>'$.dated' FROM meta WHERE key = 'totals'"), 50);
+    assert_int_equal(ask(&m, d, "SELECT value->>'$.imported' FROM meta WHERE key = 'totals'"), 50);
+    assert_int_equal(ask(&m, d, "SELECT value->>'$.rounded' FROM meta WHERE key = 'totals'"), 1);
+    assert_int_equal(
+        ask(&m, d, "SELECT value->>'$.request.withheld.too_small.conversations' IS NULL FROM meta WHERE key='trees'"),
+        1);
+    assert_int_equal(ask(&m, d, "SELECT value->>'$.request.placed' IS NULL FROM meta WHERE key = 'trees'"), 1);
+    /* Nor by adding up what the run's cells hold: every conversation has a concern, a turn count and a week. */
+    assert_int_equal(ask(&m, d, "SELECT count(*) FROM cell WHERE node = -1 AND conversations = 42"), 0);
+    assert_int_equal(ask(&m, d,
+                         "SELECT count(*) FROM (SELECT sum(conversations) s FROM cell WHERE node = -1 AND week IS NULL "
+                         "GROUP BY facet) WHERE s BETWEEN 41 AND 49"),
+                     0);
+    db_close(d);
+    made_close(&m);
+
+    made_open(&m, RUN_PATH); /* the rest is large, a part of it is not */
+    make_rest(&m, 2, 30);
+    made_finish(&m);
+    d = bundle_of(&m);
+    assert_int_equal(ask(&m, d, "SELECT value->>'$.kept' FROM meta WHERE key = 'totals'"), 72);
+    assert_int_equal(ask(&m, d, "SELECT value->>'$.rounded' FROM meta WHERE key = 'totals'"), 0);
+    assert_int_equal(
+        ask(&m, d, "SELECT value->>'$.request.withheld.audit.conversations' IS NULL FROM meta WHERE key='trees'"), 1);
+    db_close(d);
+    made_close(&m);
+
+    made_open(&m, RUN_PATH); /* nothing small anywhere */
+    make_rest(&m, 15, 30);
+    made_finish(&m);
+    d = bundle_of(&m);
+    assert_int_equal(ask(&m, d, "SELECT value->>'$.kept' FROM meta WHERE key = 'totals'"), 85);
+    assert_int_equal(
+        ask(&m, d, "SELECT value->>'$.request.withheld.too_small.conversations' FROM meta WHERE key='trees'"), 15);
+    assert_int_equal(ask(&m, d, "SELECT value->>'$.request.placed' FROM meta WHERE key = 'trees'"), 85);
+    db_close(d);
+    made_close(&m);
+}
+
+/* ---- Facet values ---- */
+
+static void values_are_cleaned_before_they_are_counted(void **state)
+{
+    (void)state;
+    static const char long_tail[] = "a value that goes on and on for more than eighty characters, so that its end is "
+                                    "cut away and nothing tells it from the other: %c";
+    struct made m;
+    made_open(&m, RUN_PATH);
+    int64_t leaf = made_node(&m, 0, 0, -1, "Polish a letter", "Letters", 4);
+    for (int i = 0; i < 60; i++) {
+        char account[24], language[200];
+        snprintf(account, sizeof account, "v-%d", i);
+        snprintf(language, sizeof language, long_tail, 'a' + i % 2);
+        made_talk(&m, leaf, account, 0, i < 40 ? language : "write to quux@example.org", 1, 2);
+    }
+    made_finish(&m);
+    struct db *d = bundle_of(&m);
+    assert_int_equal(ask(&m, d, "SELECT count(*) FROM value WHERE facet = 'language'"), 1);
+    assert_int_equal(ask(&m, d, "SELECT length(value) FROM value WHERE facet = 'language'"), 80);
+    assert_int_equal(
+        ask(&m, d, "SELECT conversations FROM cell WHERE facet = 'language' AND node >= 0 AND week IS NULL"), 40);
+    assert_int_equal(ask(&m, d, "SELECT count(*) FROM value WHERE value LIKE '%quux%'"), 0);
+    db_close(d);
+    made_close(&m);
+}
+
+/* ---- The models ---- */
+
+static void models_are_named_without_their_places(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *note, *label;
+    } cases[] = {
+        {"openai:qwen2.5@127.0.0.1:8080", "openai:qwen2.5"},
+        {"openai:someone/qwen2.5@http://127.0.0.1:8080/v1", "openai:qwen2.5"},
+        {"local:/home/someone/models/x.gguf", "local:x.gguf"},
+        {"encoder:/home/someone/mpnet/", "encoder:mpnet"},
+        {"local:qwen2.5-1.5b", "local:qwen2.5-1.5b"},
+        {"replay:monday", "replay:monday"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct made m;
+        char note[200], sql[200];
+        made_open(&m, RUN_PATH);
+        m.config.model_fast = m.config.model_strong = STR("openai:other@http://192.0.2.7:8080/v1?timeout=5");
+        m.config.model_embed = STR("encoder:somewhere/mpnet");
+        snprintf(note, sizeof note, "{\"name\":\"%s\",\"identity\":\"x\",\"scripted\":%s}", cases[i].note,
+                 cases[i].note[0] == 'r' ? "true" : "false");
+        MADE(&m, run_note(&m.run, "model.strong", str_of(note), &m.e));
+        make_rest(&m, 0, 0);
+        made_finish(&m);
+        struct db *d = bundle_of(&m);
+        snprintf(sql, sizeof sql, "SELECT value->>'$.strong' = '%s' FROM meta WHERE key = 'models'", cases[i].label);
+        if (ask(&m, d, sql) != 1)
+            fail_msg("%s is not called %s", cases[i].note, cases[i].label);
+        /* Not noted: as the config names it. */
+        assert_int_equal(ask(&m, d, "SELECT value->>'$.fast' = 'openai:other' FROM meta WHERE key = 'models'"), 1);
+        assert_int_equal(ask(&m, d, "SELECT value = 'true' FROM meta WHERE key = 'scripted'"), cases[i].note[0] == 'r');
+        db_close(d);
+        made_close(&m);
+    }
+}
+
 /* ---- The map ---- */
 
 static void the_map_shows_no_single_points(void **state)
@@ -265,6 +398,12 @@ static void the_map_shows_no_single_points(void **state)
     assert_int_equal(ask(&m, d, "SELECT count(*) FROM node WHERE x BETWEEN 0 AND 1 AND y BETWEEN 0 AND 1"), 3);
     db_close(d);
     m.config.public_data = true;
+    made_finish(&m);
+    d = bundle_of(&m);
+    assert_int_equal(ask(&m, d, "SELECT count(*) FROM point"), 0);
+    assert_int_equal(ask(&m, d, "SELECT count(*) FROM density WHERE conversations < 10"), 0);
+    db_close(d);
+    m.config.min_cell_accounts = 1;
     made_finish(&m);
     d = bundle_of(&m);
     assert_int_equal(ask(&m, d, "SELECT count(*) FROM point"), 98);
@@ -340,6 +479,9 @@ int main(void)
         cmocka_unit_test(withheld_parents_pass_their_children_up),
         cmocka_unit_test(a_forged_mark_does_not_open_the_gate),
         cmocka_unit_test(remainders_are_large),
+        cmocka_unit_test(the_size_of_a_small_rest_is_not_told),
+        cmocka_unit_test(values_are_cleaned_before_they_are_counted),
+        cmocka_unit_test(models_are_named_without_their_places),
         cmocka_unit_test(the_map_shows_no_single_points),
         cmocka_unit_test(same_contents_same_bytes),
         cmocka_unit_test(a_failing_write_leaves_the_old_bundle),
