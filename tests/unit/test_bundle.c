@@ -1,5 +1,6 @@
 /* The published file's schema and its reader. */
 #include "store/bundle.h"
+#include "store/db.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
