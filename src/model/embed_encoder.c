@@ -107,13 +107,30 @@ static bool is_name(struct str rest)
     return str_find(rest, STR("/")) == SIZE_MAX && !str_has_prefix(rest, STR("."));
 }
 
+static const char *folder_of(struct str rest, const struct model_opts *opts, struct arena *a)
+{
+    if (is_name(rest))
+        return file_cache_path(a, "models", str_dupz(a, rest), NULL);
+    if (rest.at[0] == '/' || opts->base_folder.n == 0)
+        return str_dupz(a, rest);
+    return str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(opts->base_folder), STR_ARG(rest)).at;
+}
+
+bool encoder_fingerprint(struct str rest, const struct model_opts *opts, struct hasher *h)
+{
+    struct arena a = {0};
+    const char *folder = folder_of(rest, opts, &a);
+    bool there = true;
+    for (size_t i = 0; i < FILES && there; i++)
+        there = model_fingerprint_file(str_printf(&a, "%s/%s", folder, file_names[i]).at, h);
+    arena_release(&a);
+    return there;
+}
+
 static enum err open_files(struct encoder_model *m, struct str rest, const struct model_opts *opts, struct error *e)
 {
     struct arena a = {0};
-    const char *folder = is_name(rest) ? file_cache_path(&a, "models", str_dupz(&a, rest), NULL)
-                         : rest.at[0] == '/' || opts->base_folder.n == 0
-                             ? str_dupz(&a, rest)
-                             : str_printf(&a, STR_FMT "/" STR_FMT, STR_ARG(opts->base_folder), STR_ARG(rest)).at;
+    const char *folder = folder_of(rest, opts, &a);
     enum err result = ERR_OK;
     for (size_t i = 0; i < FILES && result == ERR_OK; i++) {
         const char *path = str_printf(&a, "%s/%s", folder, file_names[i]).at;

@@ -531,6 +531,15 @@ static enum err load(struct local *l, const char *path, const struct model_opts 
     return pick_format(l, path, e);
 }
 
+bool local_fingerprint(struct str rest, const struct model_opts *opts, struct hasher *h)
+{
+    struct arena a = {0};
+    hash_add_u64(h, ENGINE_VERSION);
+    bool there = model_fingerprint_file(local_path(rest, opts, &a), h);
+    arena_release(&a);
+    return there;
+}
+
 static const struct model_ops ops = {.scheme = "local", .complete = local_complete, .close = local_close};
 
 enum err local_open(struct str rest, const struct model_opts *opts, struct model *out, struct error *e)

@@ -1,20 +1,26 @@
 #include "model/model.h"
 
+#include "base/file.h"
 #include "base/suggest.h"
 #include "model/provider.h"
 
 #include <assert.h>
 #include <string.h>
+#include <sys/stat.h>
+
+static const struct model_opts no_opts;
 
 static const struct {
     const char *scheme;
     model_open_fn *open;
+    model_fingerprint_fn *fingerprint; /* NULL: the spec says it all */
 } providers[] = {
-    {"local", local_open},   {"openai", openai_open},   {"script", script_open},
-    {"replay", replay_open}, {"encoder", encoder_open}, {"hash", hash_open},
+    {"local", local_open, local_fingerprint},       {"openai", openai_open, NULL},
+    {"script", script_open, script_fingerprint},    {"replay", replay_open, replay_fingerprint},
+    {"encoder", encoder_open, encoder_fingerprint}, {"hash", hash_open, hash_fingerprint},
 };
 
-enum { PROVIDERS = sizeof providers / sizeof *providers };
+enum { PROVIDERS = sizeof providers / sizeof *providers, SMALL_FILE_BYTES = 1 << 20 };
 
 static enum err unknown(struct str scheme, struct error *e)
 {
@@ -29,7 +35,6 @@ static enum err unknown(struct str scheme, struct error *e)
 
 enum err model_open(struct str spec, const struct model_opts *opts, struct model *out, struct error *e)
 {
-    static const struct model_opts none;
     *out = (struct model){0};
     struct str rest = spec, scheme = str_cut(&rest, ':');
     if (scheme.n == spec.n) {
@@ -38,7 +43,7 @@ enum err model_open(struct str spec, const struct model_opts *opts, struct model
     }
     for (size_t i = 0; i < PROVIDERS; i++)
         if (str_eqz(scheme, providers[i].scheme))
-            return providers[i].open(rest, opts ? opts : &none, out, e);
+            return providers[i].open(rest, opts ? opts : &no_opts, out, e);
     return unknown(scheme, e);
 }
 
@@ -47,6 +52,33 @@ void model_close(struct model *m)
     if (m->ops && m->ops->close)
         m->ops->close(m->ctx);
     *m = (struct model){0};
+}
+
+bool model_fingerprint_file(const char *path, struct hasher *h)
+{
+    struct stat st;
+    struct buf text = {0};
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return false;
+    hash_add_u64(h, (uint64_t)st.st_size);
+    if (st.st_size <= SMALL_FILE_BYTES && file_read(path, SMALL_FILE_BYTES, &text, NULL) == ERR_OK) {
+        hash_add(h, buf_str(&text));
+    } else {
+        hash_add_u64(h, (uint64_t)st.st_mtim.tv_sec);
+        hash_add_u64(h, (uint64_t)st.st_mtim.tv_nsec);
+    }
+    buf_release(&text);
+    return true;
+}
+
+bool model_fingerprint(struct str spec, const struct model_opts *opts, struct hasher *h)
+{
+    struct str rest = spec, scheme = str_cut(&rest, ':');
+    hash_add(h, spec);
+    for (size_t i = 0; i < PROVIDERS; i++)
+        if (str_eqz(scheme, providers[i].scheme) && providers[i].fingerprint)
+            return providers[i].fingerprint(rest, opts ? opts : &no_opts, h);
+    return true;
 }
 
 struct hash model_request_key(const char *stage, const struct model_info *info, const struct request *r)

@@ -93,6 +93,14 @@ struct model_opts {
 MUST_USE enum err model_open(struct str spec, const struct model_opts *opts, struct model *out, struct error *e);
 void model_close(struct model *m); /* zeroed is fine */
 
+/*
+ * What tells, without opening it, that a model is another one than before: the spec, and of its files the size and the
+ * time of the last change, or the bytes of small ones (a script's rules). False: a file is missing, so that only the
+ * spec says anything. A spec that cannot be opened at all is no error here.
+ */
+bool model_fingerprint(struct str spec, const struct model_opts *opts, struct hasher *h);
+bool model_fingerprint_file(const char *path, struct hasher *h);
+
 /* The key of a request's answer in the ledger: everything the answer may depend on. In one place, for stages and
  * replay:. */
 struct hash model_request_key(const char *stage, const struct model_info *info, const struct request *r);

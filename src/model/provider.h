@@ -15,4 +15,9 @@ model_open_fn replay_open;  /* replay:RUN                           (answers fro
 model_open_fn encoder_open; /* encoder:all-mpnet-base-v2 or a folder */
 model_open_fn hash_open;    /* hash:768                             (hashed word vectors, tests) */
 
+/* The provider's share of model_fingerprint, for what a spec alone does not say: its files and its version. */
+typedef bool model_fingerprint_fn(struct str rest, const struct model_opts *opts, struct hasher *h);
+
+model_fingerprint_fn local_fingerprint, script_fingerprint, replay_fingerprint, encoder_fingerprint, hash_fingerprint;
+
 #endif

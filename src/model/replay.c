@@ -186,14 +186,25 @@ static enum err load(struct replay *r, const char *path, bool *scripted, struct 
 
 static const struct model_ops ops = {.scheme = "replay", .complete = replay_complete, .close = replay_close};
 
+static const char *database_path(struct str rest, const struct model_opts *opts, struct arena *a)
+{
+    bool relative = rest.n && rest.at[0] != '/' && opts->base_folder.n;
+    struct str folder = relative ? str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(opts->base_folder), STR_ARG(rest)) : rest;
+    return str_printf(a, STR_FMT "/private/run.db", STR_ARG(folder)).at;
+}
+
+bool replay_fingerprint(struct str rest, const struct model_opts *opts, struct hasher *h)
+{
+    struct arena a = {0};
+    bool there = model_fingerprint_file(database_path(rest, opts, &a), h);
+    arena_release(&a);
+    return there;
+}
+
 enum err replay_open(struct str rest, const struct model_opts *opts, struct model *out, struct error *e)
 {
     struct replay *r = mem_zero(1, sizeof *r);
-    bool relative = rest.n && rest.at[0] != '/' && opts->base_folder.n;
-    struct str folder =
-        relative ? str_printf(&r->arena, STR_FMT "/" STR_FMT, STR_ARG(opts->base_folder), STR_ARG(rest)) : rest;
-    enum err result =
-        load(r, str_printf(&r->arena, STR_FMT "/private/run.db", STR_ARG(folder)).at, &out->info.scripted, e);
+    enum err result = load(r, database_path(rest, opts, &r->arena), &out->info.scripted, e);
     if (result != ERR_OK) {
         replay_close(r);
         return result;

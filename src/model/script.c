@@ -466,6 +466,23 @@ static enum err read_rules(struct script *s, yyjson_val *root, struct error *e)
     return add_rules(s, root, e);
 }
 
+static const char *rules_path(struct str rest, const struct model_opts *opts, struct arena *a)
+{
+    if (rest.at[0] == '/' || opts->base_folder.n == 0)
+        return str_dupz(a, rest);
+    return str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(opts->base_folder), STR_ARG(rest)).at;
+}
+
+bool script_fingerprint(struct str rest, const struct model_opts *opts, struct hasher *h)
+{
+    struct arena a = {0};
+    hash_add_u64(h, VERSION);
+    hash_add(h, str_of(default_rules));
+    bool there = rest.n == 0 || model_fingerprint_file(rules_path(rest, opts, &a), h);
+    arena_release(&a);
+    return there;
+}
+
 static enum err load(struct script *s, struct str rest, const struct model_opts *opts, struct model_info *info,
                      struct error *e)
 {
@@ -473,10 +490,7 @@ static enum err load(struct script *s, struct str rest, const struct model_opts 
     struct buf text = {0};
     enum err result = ERR_OK;
     if (rest.n) {
-        const char *path = rest.at[0] == '/' || opts->base_folder.n == 0
-                               ? str_dupz(&a, rest)
-                               : str_printf(&a, STR_FMT "/" STR_FMT, STR_ARG(opts->base_folder), STR_ARG(rest)).at;
-        result = file_read(path, RULES_BYTES_MAX, &text, e);
+        result = file_read(rules_path(rest, opts, &a), RULES_BYTES_MAX, &text, e);
         if (result == ERR_OK)
             result = json_parse(buf_str(&text), true, &s->docs[0], e);
         if (result == ERR_OK)
