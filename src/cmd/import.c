@@ -13,7 +13,7 @@ static const struct option_row options[] = {
     {"public", 0, OPTION_FLAG, NULL, "the data is public"},
     {"account-per-conversation", 0, OPTION_FLAG, NULL, "the data has no accounts: count every conversation as one"},
     {"seed", 0, OPTION_COUNT, "N", "of the sample"},
-    {"fresh", 0, OPTION_FLAG, NULL, "remove the run and start again"},
+    {"fresh", 0, OPTION_FLAG, NULL, "remove what the run made and start again"},
     {"progress", 0, OPTION_TEXT, "HOW", "bar, line, json or none"},
     {"quiet", 'q', OPTION_FLAG, NULL, "no progress"},
     {"json", 'j', OPTION_FLAG, NULL, "the counts as one JSON object"},
@@ -73,6 +73,8 @@ static enum err run(const struct args *args, struct error *e)
         struct error other = {0};
         result = pipeline_run(&j.context, "import", e);
         progress_close(&j.progress);
+        if (result == ERR_INTERRUPTED)
+            job_hint(&j, args, e);
         /* A file without one good line is a failure, but its reasons are the interesting part. */
         enum err printed =
             result == ERR_OK || result == ERR_INPUT ? print_counts(&j.run, args_flag(args, "json"), &other) : ERR_OK;

@@ -2,11 +2,17 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "cmd/fresh.h"
 #include "cmd/interrupt.h"
 #include "cmd/report.h"
+#include "pipeline/pipeline.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { CONFIG_BYTES_MAX = 1024 * 1024 };
@@ -109,6 +115,24 @@ static enum err read_config_of_run(struct job *j, const char *path, struct error
     return result;
 }
 
+/* Of a run that cannot be read there is no folder; opening it to work on it says why, or makes what is missing. */
+static enum err read_prompts_of_run(struct job *j, const char *path, const char **out, struct error *e)
+{
+    struct run run;
+    struct str json;
+    yyjson_doc *doc = NULL;
+    if (run_open(path, RUN_READ, &run, NULL) != ERR_OK)
+        return ERR_OK;
+    enum err result = run_noted(&run, "prompts", &j->arena, &json, e);
+    if (result == ERR_OK && json.n)
+        result = json_parse(json, false, &doc, e);
+    if (doc)
+        *out = str_dupz(&j->arena, json_str(yyjson_doc_get_root(doc)));
+    yyjson_doc_free(doc);
+    run_close(&run);
+    return result;
+}
+
 bool job_run_exists(const char *path)
 {
     struct arena a = {0};
@@ -136,37 +160,38 @@ enum err job_configure(struct job *j, const struct job_request *want, struct err
     return result == ERR_OK ? config_check(&j->config, e) : result;
 }
 
+/* Opening a pipe would take from it, so only files are tried. */
+static enum err check_input(const char *file, struct error *e)
+{
+    struct stat st;
+    int fd = -1;
+    if (strcmp(file, "-") == 0)
+        return ERR_OK;
+    if (stat(file, &st) == 0 && S_ISDIR(st.st_mode)) {
+        error_set(e, ERR_INPUT, "%s is a folder", file);
+        return error_hint(e, "name the files in it");
+    }
+    if (access(file, R_OK) == 0 && (!S_ISREG(st.st_mode) || (fd = open(file, O_RDONLY | O_CLOEXEC)) >= 0)) {
+        if (fd >= 0)
+            close(fd);
+        return ERR_OK;
+    }
+    error_errno(e, ERR_INPUT, "cannot read %s", file);
+    return error_hint(e, "give the path of a file with conversations, or - for standard input");
+}
+
 static enum err check_inputs(const struct job_request *want, struct error *e)
 {
     for (size_t i = 0; i < want->files_count; i++) {
-        const char *file = want->files[i];
-        if (strcmp(file, "-") == 0 || access(file, R_OK) == 0)
-            continue;
-        error_errno(e, ERR_INPUT, "cannot read %s", file);
-        error_hint(e, "give the path of a file with conversations, or - for standard input");
-        return ERR_INPUT;
+        enum err result = check_input(want->files[i], e);
+        if (result != ERR_OK)
+            return result;
     }
     if (want->files_count || job_run_exists(want->path))
         return ERR_OK;
     error_set(e, ERR_USAGE, "there is no run at %s yet, and no file to make one from", want->path);
     error_hint(e, "clio run FILE --run %s", want->path);
     return ERR_USAGE;
-}
-
-/* Only a run is ever removed, and only while nobody works on it: run_open says no to anything else. */
-static enum err start_afresh(const struct job_request *want, struct error *e)
-{
-    struct run old;
-    if (want->files_count == 0)
-        return error_set(e, ERR_USAGE, "--fresh starts again from the files, so name them");
-    if (!file_exists(want->path))
-        return ERR_OK;
-    enum err result = run_open(want->path, RUN_EXISTING, &old, e);
-    if (result != ERR_OK)
-        return result;
-    file_remove_tree(want->path);
-    run_close(&old);
-    return ERR_OK;
 }
 
 static void on_event(void *arg, const struct event *event)
@@ -176,13 +201,23 @@ static void on_event(void *arg, const struct event *event)
     progress_event(&j->progress, event);
 }
 
-static enum err note_folder(struct job *j, struct error *e)
+/* The folder of --prompts, else the one the run was made with; "" is the way back to the built-in ones. */
+static enum err choose_prompts(struct job *j, const struct job_request *want, struct error *e)
 {
-    struct buf json = {0};
-    json_add_string(&json, str_of(j->config_folder));
-    enum err result = run_note(&j->run, "config_folder", buf_str(&json), e);
-    buf_release(&json);
-    return result;
+    const char *folder = args_given(want->args, "prompts");
+    enum err result = ERR_OK;
+    if (!folder && want->path && !args_given(want->args, "fresh") && job_run_exists(want->path))
+        result = read_prompts_of_run(j, want->path, &folder, e);
+    if (result != ERR_OK || !folder || !*folder)
+        return result;
+    char real[PATH_MAX];
+    struct stat st;
+    if (!realpath(folder, real) || stat(real, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        error_set(e, ERR_CONFIG, "there is no folder %s to take prompts from", folder);
+        return error_hint(e, "--prompts names another one; --prompts= goes back to those in the program");
+    }
+    j->prompts = str_dupz(&j->arena, str_of(real));
+    return ERR_OK;
 }
 
 static enum err fill_context(struct job *j, const struct job_request *want, struct error *e)
@@ -190,17 +225,10 @@ static enum err fill_context(struct job *j, const struct job_request *want, stru
     struct input_file *inputs = arena_zero(&j->arena, want->files_count, sizeof *inputs);
     for (size_t i = 0; i < want->files_count; i++)
         inputs[i].path = want->files[i];
-    j->par = par_new(j->config.threads);
-    j->stop = interrupt_install();
     j->context = (struct stage_context){
-        .run = &j->run,
         .config = &j->config,
-        .par = j->par,
-        .stop = j->stop,
-        .progress = on_event,
-        .progress_arg = j,
-        .model_opts = {.par = j->par, .base_folder = str_of(j->config_folder)},
-        .prompts = args_given(want->args, "prompts"),
+        .model_opts = {.base_folder = str_of(j->config_folder)},
+        .prompts = j->prompts,
         .inputs = inputs,
         .inputs_count = want->files_count,
     };
@@ -208,6 +236,26 @@ static enum err fill_context(struct job *j, const struct job_request *want, stru
     if (want->presets_count == 0)
         return args_count(want->args, "limit", 0, &j->context.limit, e);
     return ERR_OK;
+}
+
+enum err job_prepare(struct job *j, const struct job_request *want, struct error *e)
+{
+    enum err result = job_configure(j, want, e);
+    if (result == ERR_OK)
+        result = choose_prompts(j, want, e);
+    return result == ERR_OK ? fill_context(j, want, e) : result;
+}
+
+static void connect(struct job *j)
+{
+    struct stage_context *c = &j->context;
+    j->par = par_new(j->config.threads);
+    j->stop = interrupt_install();
+    c->run = &j->run;
+    c->par = c->model_opts.par = j->par;
+    c->stop = j->stop;
+    c->progress = on_event;
+    c->progress_arg = j;
 }
 
 enum err job_open(struct job *j, const struct job_request *want, struct error *e)
@@ -219,16 +267,31 @@ enum err job_open(struct job *j, const struct job_request *want, struct error *e
     if (result == ERR_OK)
         result = check_inputs(want, e);
     if (result == ERR_OK)
-        result = job_configure(j, want, e);
+        result = job_prepare(j, want, e);
     if (result == ERR_OK && args_given(args, "fresh"))
-        result = start_afresh(want, e);
+        result = fresh_start(want, j->prompts, e);
     if (result == ERR_OK)
         result = run_open(want->path, RUN_CREATE, &j->run, e);
     if (result == ERR_OK)
-        result = note_folder(j, e);
-    if (result == ERR_OK)
         result = events_open(run_path(&j->run, "events.jsonl"), &j->events, e);
-    return result == ERR_OK ? fill_context(j, want, e) : result;
+    if (result == ERR_OK)
+        connect(j);
+    return result;
+}
+
+/* As one would type them again. */
+static const char *files_of(struct job *j)
+{
+    struct buf words = {0};
+    for (size_t i = 0; i < j->context.inputs_count; i++) {
+        buf_add_char(&words, ' ');
+        report_add_word(&words, j->context.inputs[i].path);
+    }
+    if (j->context.limit)
+        buf_printf(&words, " --limit %llu", (unsigned long long)j->context.limit);
+    const char *out = str_dupz(&j->arena, buf_str(&words));
+    buf_release(&words);
+    return out;
 }
 
 static enum err say_partial(const struct report *r, struct error *e)
@@ -241,14 +304,36 @@ static enum err say_partial(const struct report *r, struct error *e)
     return ERR_PARTIAL;
 }
 
+void job_hint(struct job *j, const struct args *args, struct error *e)
+{
+    struct arena a = {0};
+    struct stage_state import;
+    struct buf command = {0};
+    const char *verb = strcmp(args->command->name, "import") == 0 ? "import" : "run";
+    if (run_stage_get(&j->run, pipeline[0].name, &a, &import, NULL) != ERR_OK)
+        import.done = true;
+    const char *files = import.done ? "" : files_of(j);
+    report_add_command(&command, verb, files, j->run.path);
+    if (command.n + 32 > sizeof e->hint) {
+        buf_clear(&command);
+        report_add_command(&command, verb, *files ? NULL : "", j->run.path);
+    }
+    error_hint(e, "%s goes on from here", command.at);
+    buf_release(&command);
+    arena_release(&a);
+}
+
 enum err job_finish(struct job *j, const struct args *args, enum err ran, struct error *e)
 {
     struct report report;
     struct error other = {0};
     progress_close(&j->progress);
+    if (ran == ERR_USAGE) /* nothing was done */
+        return ran;
     enum err loaded = report_load(&j->run, &report, ran == ERR_OK ? e : &other);
     if (loaded != ERR_OK)
         return ran != ERR_OK ? ran : loaded;
+    report.files = files_of(j);
     if (args_given(args, "json")) {
         struct buf json = {0};
         report_add_json(&report, &json);
@@ -259,8 +344,8 @@ enum err job_finish(struct job *j, const struct args *args, enum err ran, struct
         report_print(&report, stderr);
     if (ran == ERR_OK)
         ran = say_partial(&report, e);
-    if (ran == ERR_INTERRUPTED && !e->hint[0])
-        error_hint(e, "clio run --run %s goes on from here", report.path);
+    if (ran == ERR_INTERRUPTED)
+        job_hint(j, args, e);
     report_release(&report);
     return ran;
 }

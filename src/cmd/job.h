@@ -15,6 +15,7 @@ struct job {
     struct arena arena;
     struct config config;
     const char *config_folder; /* relative paths in the configuration start there; "" is where we are */
+    const char *prompts;       /* folder with other prompts, absolute; NULL: the program's own */
     struct run run;
     struct events *events;
     struct progress progress;
@@ -52,6 +53,13 @@ MUST_USE enum err job_settings_of(struct run *run, struct arena *a, struct confi
 /* Only the configuration part, on a zeroed job, without changing the run (path may be NULL): for --dry-run, facets,
  * doctor. */
 MUST_USE enum err job_configure(struct job *j, const struct job_request *want, struct error *e);
+
+/* What goes to the stages but the run and what works on it: configuration, prompts, inputs. On a zeroed job, changes
+ * nothing: for --dry-run. ERR_CONFIG also for a folder of prompts that is not there. */
+MUST_USE enum err job_prepare(struct job *j, const struct job_request *want, struct error *e);
+
+/* Adds to an interruption how to go on, with the files while they are not read to their end. */
+void job_hint(struct job *j, const struct args *args, struct error *e);
 
 /*
  * After pipeline_run said `ran`: the report (--json on standard output; on standard error unless --quiet). Also when it

@@ -119,6 +119,28 @@ static void print_total(const struct report *r, FILE *out)
     fprintf(out, "  %-10s %9s %9s %8s %8s %9s %9s\n", "total", "", "", took, calls, in, written);
 }
 
+void report_add_word(struct buf *out, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        buf_addz(out, word);
+        return;
+    }
+    buf_add_char(out, '\'');
+    for (; *word; word++)
+        if (*word == '\'')
+            buf_addz(out, "'\\''");
+        else
+            buf_add_char(out, *word);
+    buf_add_char(out, '\'');
+}
+
+void report_add_command(struct buf *out, const char *verb, const char *files, const char *run)
+{
+    buf_printf(out, "clio %s%s --run ", verb, files ? files : " FILE...");
+    report_add_word(out, run);
+}
+
 /* What one would type next. */
 static void print_next(const struct report *r, FILE *out)
 {
@@ -126,7 +148,10 @@ static void print_next(const struct report *r, FILE *out)
         fprintf(out, "result: %s/published\n", r->path);
         fprintf(out, "next: clio tree %s, or clio serve %s for the page\n", r->path, r->path);
     } else {
-        fprintf(out, "next: clio run --run %s goes on where this stopped\n", r->path);
+        struct buf command = {0};
+        report_add_command(&command, "run", r->stages[0].state.done ? "" : r->files, r->path);
+        fprintf(out, "next: %s goes on where this stopped\n", command.at);
+        buf_release(&command);
     }
 }
 

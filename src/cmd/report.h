@@ -27,11 +27,14 @@ struct report {
     size_t reasons_count;
     int64_t quarantined, quarantined_import; /* all, and those that were no usable conversations in the first place */
     bool published;                          /* there is something to look at */
+    const char *files; /* " FILE", as they are typed again to go on; NULL after report_load: not known */
 };
 
 MUST_USE enum err report_load(struct run *r, struct report *out, struct error *e);
 void report_release(struct report *r);
-void report_print(const struct report *r, FILE *out); /* a table and the next command */
+void report_print(const struct report *r, FILE *out);    /* a table and the next command */
+void report_add_word(struct buf *out, const char *word); /* quoted where a shell would not take it as it is */
+void report_add_command(struct buf *out, const char *verb, const char *files, const char *run); /* "clio run --run R" */
 void report_add_json(const struct report *r, struct buf *out);
 void report_add_reasons(const struct report *r, struct buf *out); /* {"reason":count,...} */
 

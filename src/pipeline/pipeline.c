@@ -11,9 +11,10 @@
 #include "privacy/audit.h"
 #include "privacy/publish.h"
 #include "privacy/threshold.h"
+#include "pipeline/fingerprint.h"
+#include "pipeline/imported.h"
 #include "project/project.h"
 #include "screen/screen.h"
-#include "stage/prompt.h"
 #include "store/records.h"
 
 #include <string.h>
@@ -21,25 +22,26 @@
 /* clang-format off */
 const struct stage pipeline[] = {
     {"import", "Read the files", "input files", "conversations",
-     "filter,sample,sample_by,seed,account_per_conversation", false, ingest_run},
+     "filter,sample,sample_by,account_per_conversation", ingest_run, 0, NULL},
     {"screen", "Keep what the screener question is about", "conversations", "kept conversations",
-     "screener,transcript_tokens,models,seed", true, screen_run},
+     "screener,transcript_tokens,seed,max_failed_share", screen_run, USES_FAST, "screen."},
     {"facets", "Ask what each conversation is about", "kept conversations", "facet values",
-     "facets,one_call,transcript_tokens,models,seed,max_failed_share", true, facets_run},
-    {"embed", "Turn facet texts into vectors", "facet values", "vectors", "facets,models", false, embed_run},
+     "facets,one_call,transcript_tokens,seed,max_failed_share", facets_run, USES_FAST | USES_LANGID, "facets."},
+    {"embed", "Turn facet texts into vectors", "facet values", "vectors", "facets", embed_run, USES_EMBED, NULL},
     {"cluster", "Group similar conversations", "vectors", "base clusters",
-     "facets,k,seed,min_accounts,min_conversations", false, cluster_run},
+     "facets,k,seed,min_accounts,min_conversations", cluster_run, 0, NULL},
     {"threshold", "Count accounts and drop what is too small", "base clusters", "clusters large enough",
-     "facets,min_accounts,min_conversations,public_data", false, threshold_run},
+     "facets,min_accounts,min_conversations,public_data", threshold_run, 0, NULL},
     {"label", "Name the clusters", "facet values, vectors, clusters", "names and descriptions",
-     "facets,models,name_members,name_contrast,seed", true, label_run},
-    {"hierarchy", "Build the tree", "names and descriptions", "tree",
-     "facets,models,levels,top,neighbourhood,seed", true, hierarchy_run},
-    {"audit", "Rate every name for privacy", "tree", "ratings", "facets,models,audit_min,seed", true, audit_run},
-    {"project", "Lay out the map", "vectors", "points", "facets,seed", false, project_run},
+     "facets,name_members,name_contrast,seed", label_run, USES_STRONG | USES_EMBED, "name."},
+    {"hierarchy", "Build the tree", "names and descriptions", "tree", "facets,levels,top,neighbourhood,seed",
+     hierarchy_run, USES_STRONG | USES_EMBED, "name.,parent.,propose.,merge.,assign."},
+    {"audit", "Rate every name for privacy", "tree", "ratings", "facets,audit_min,seed", audit_run, USES_STRONG,
+     "audit."},
+    {"project", "Lay out the map", "vectors", "points", "facets,seed", project_run, 0, NULL},
     {"publish", "Release what passed", "tree, ratings, points, facet values", "published/",
-     "facets,audit_min,min_accounts,min_conversations,min_cell_accounts,public_data,account_per_conversation", false,
-     publish_run},
+     "facets,audit_min,min_accounts,min_conversations,min_cell_accounts,public_data,account_per_conversation",
+     publish_run, 0, NULL},
     {0},
 };
 /* clang-format on */
@@ -48,26 +50,6 @@ struct runner {
     struct stage_context *c;
     struct hash upstream; /* fingerprint of the stage before */
 };
-
-/* What a stage's results follow from: the stages before it, its share of the configuration, the prompts, the inputs. */
-static enum err fingerprint(struct runner *r, const struct stage *s, struct hash *out, struct error *e)
-{
-    struct hasher h;
-    hash_init(&h);
-    hash_add(&h, str_of(CLIO_VERSION));
-    hash_add(&h, str_of(s->name));
-    hash_add(&h, (struct str){(const char *)r->upstream.at, sizeof r->upstream.at});
-    config_hash(r->c->config, s->config_keys, &h);
-    enum err result = s->calls_model ? prompt_hash_all(r->c->prompts, &h, e) : ERR_OK;
-    if (result == ERR_OK && s == &pipeline[0]) {
-        struct hash inputs;
-        result = ingest_identify(r->c, &inputs, e);
-        hash_add(&h, (struct str){(const char *)inputs.at, sizeof inputs.at});
-        hash_add_u64(&h, r->c->limit);
-    }
-    *out = hash_end(&h);
-    return result;
-}
 
 static void tell(struct stage_context *c, enum event_kind kind)
 {
@@ -84,16 +66,90 @@ static void tell(struct stage_context *c, enum event_kind kind)
                                                      .eta_s = -1});
 }
 
-static enum err finish_stage(struct runner *r, const struct stage *s, struct stage_state *state, struct error *e)
+/* What follows changes the run all at once, or not at all. The manifest waits: write it behind. */
+static enum err end_change(struct stage_context *c, enum err result, struct error *e)
+{
+    if (result == ERR_OK)
+        result = db_commit(c->run->db, e);
+    if (result != ERR_OK)
+        db_rollback(c->run->db);
+    return result;
+}
+
+/* What the stages behind s hold follows from what s held. */
+static enum err undo_behind(struct stage_context *c, const struct stage *s, struct error *e)
+{
+    struct arena a = {0};
+    enum err result = ERR_OK;
+    for (s++; s->name && result == ERR_OK; s++) {
+        struct stage_state before;
+        static const struct stage_state not_done;
+        result = run_stage_get(c->run, s->name, &a, &before, e);
+        if (result == ERR_OK && before.done)
+            result = run_stage_put(c->run, s->name, &not_done, e);
+        if (result == ERR_OK)
+            result = quarantine_clear(c->run, s->name, e);
+    }
+    arena_release(&a);
+    return result;
+}
+
+/* Not done, whatever happens next. Import clears what it set aside itself, once it can read again. */
+static enum err undo(struct stage_context *c, const struct stage *s, const struct stage_state *state, struct error *e)
+{
+    enum err result = run_stage_put(c->run, s->name, state, e);
+    if (result == ERR_OK && s != &pipeline[0])
+        result = quarantine_clear(c->run, s->name, e);
+    return result == ERR_OK ? undo_behind(c, s, e) : result;
+}
+
+static bool is_done(const struct stage_state *before, const struct hash *fingerprint)
+{
+    return before->done && memcmp(&before->fingerprint, fingerprint, sizeof *fingerprint) == 0;
+}
+
+/* Is the stage to run? If so it is not done from here on. *state gets its fingerprint. */
+static enum err begin_stage(struct runner *r, const struct stage *s, const struct stage_state *before,
+                            struct stage_state *state, struct error *e)
 {
     struct stage_context *c = r->c;
+    if (s == &pipeline[0] && c->inputs_count == 0) { /* go on with the files read earlier: imported_check said yes */
+        *state = *before;
+        return ERR_OK;
+    }
+    enum err result = db_begin(c->run->db, e);
+    if (result != ERR_OK)
+        return result;
+    result = fingerprint_of(c, s, &r->upstream, &state->fingerprint, e);
+    bool runs = result == ERR_OK && !is_done(before, &state->fingerprint);
+    if (runs)
+        result = fingerprint_note_models(c, s, e);
+    if (runs && result == ERR_OK)
+        result = undo(c, s, state, e);
+    result = end_change(c, result, e);
+    if (runs && result == ERR_OK)
+        result = run_write_manifest(c->run, e);
+    state->done = !runs;
+    return result;
+}
+
+static enum err finish_stage(struct stage_context *c, const struct stage *s, struct stage_state *state, struct error *e)
+{
     state->done = true;
     state->total = c->total;
     state->quarantined = c->quarantined;
     state->ok = c->total - c->quarantined;
     state->seconds = clock_seconds() - c->started;
     state->note = str_of(c->note);
-    return run_stage_put(c->run, s->name, state, e);
+    enum err result = db_begin(c->run->db, e);
+    if (result != ERR_OK)
+        return result;
+    if (s == &pipeline[0])
+        result = imported_note(c, e);
+    if (result == ERR_OK)
+        result = run_stage_put(c->run, s->name, state, e);
+    result = end_change(c, result, e);
+    return result == ERR_OK ? run_write_manifest(c->run, e) : result;
 }
 
 static enum err run_stage(struct runner *r, const struct stage *s, struct error *e)
@@ -108,27 +164,19 @@ static enum err run_stage(struct runner *r, const struct stage *s, struct error 
     c->started = clock_seconds();
 
     enum err result = run_stage_get(c->run, s->name, &a, &before, e);
-    bool resumable = s == &pipeline[0] && c->inputs_count == 0 && result == ERR_OK && before.done;
-    if (resumable)
-        state.fingerprint = before.fingerprint; /* no files named: go on with the ones imported earlier */
-    else if (result == ERR_OK)
-        result = fingerprint(r, s, &state.fingerprint, e);
-    if (result == ERR_OK && before.done &&
-        memcmp(&before.fingerprint, &state.fingerprint, sizeof state.fingerprint) == 0) {
+    if (result == ERR_OK)
+        result = begin_stage(r, s, &before, &state, e);
+    if (result == ERR_OK && state.done) {
         c->done = c->total = before.total;
         c->quarantined = before.quarantined;
         tell(c, EVENT_STAGE_KEPT);
     } else if (result == ERR_OK) {
-        result = run_stage_put(c->run, s->name, &state, e); /* not done, whatever happens next */
-        if (result == ERR_OK && s != &pipeline[0])
-            result = quarantine_clear(c->run, s->name, e);
         tell(c, EVENT_STAGE_START);
         double started = clock_seconds();
-        if (result == ERR_OK)
-            result = s->run(c, e);
+        result = s->run(c, e);
         c->started = started;
         if (result == ERR_OK)
-            result = finish_stage(r, s, &state, e);
+            result = finish_stage(c, s, &state, e);
         tell(c, result == ERR_OK ? EVENT_STAGE_DONE : EVENT_STAGE_FAILED);
     }
     r->upstream = state.fingerprint;
@@ -136,25 +184,57 @@ static enum err run_stage(struct runner *r, const struct stage *s, struct error 
     return result;
 }
 
-static enum err note_settings(struct stage_context *c, struct error *e)
+static enum err note_text(struct stage_context *c, const char *key, struct str text, struct error *e)
+{
+    struct buf json = {0};
+    json_add_string(&json, text);
+    enum err result = run_note(c->run, key, buf_str(&json), e);
+    buf_release(&json);
+    return result;
+}
+
+/* What going on needs, so that no option has to be repeated: the configuration, and the folders it is read with. */
+static enum err put_settings(struct stage_context *c, struct error *e)
 {
     struct buf json = {0};
     config_write(c->config, &json);
     enum err result = run_note(c->run, "config", buf_str(&json), e);
-    buf_clear(&json);
-    json_add_string(&json, str_of(CLIO_VERSION));
-    if (result == ERR_OK)
-        result = run_note(c->run, "clio", buf_str(&json), e);
-    if (result == ERR_OK)
-        result = run_note(c->run, "kind", STR("\"insight\""), e);
     buf_release(&json);
-    return result;
+    if (result == ERR_OK)
+        result = note_text(c, "config_folder", c->model_opts.base_folder, e);
+    if (result == ERR_OK)
+        result = note_text(c, "prompts", str_of(c->prompts ? c->prompts : ""), e);
+    if (result == ERR_OK)
+        result = note_text(c, "clio", str_of(CLIO_VERSION), e);
+    return result == ERR_OK ? note_text(c, "kind", STR("insight"), e) : result;
+}
+
+/* The manifest never says something about the reading of the files that is not so: import is not done from then on. */
+static enum err note_settings(struct stage_context *c, struct error *e)
+{
+    static const struct stage_state not_done;
+    bool same;
+    enum err result = db_begin(c->run->db, e);
+    if (result != ERR_OK)
+        return result;
+    result = put_settings(c, e);
+    if (result == ERR_OK && c->inputs_count) {
+        result = imported_same(c, &same, e);
+        if (result == ERR_OK && !same)
+            result = undo(c, &pipeline[0], &not_done, e);
+    }
+    result = end_change(c, result, e);
+    return result == ERR_OK ? run_write_manifest(c->run, e) : result;
 }
 
 enum err pipeline_run(struct stage_context *c, const char *until, struct error *e)
 {
     struct runner r = {.c = c};
-    enum err result = note_settings(c, e);
+    enum err result = imported_check(c, e);
+    if (result == ERR_USAGE)
+        return result; /* before anything is noted or told */
+    if (result == ERR_OK)
+        result = note_settings(c, e);
     c->stage = NULL;
     tell(c, EVENT_RUN_START);
     for (const struct stage *s = pipeline; s->name && result == ERR_OK; s++) {
@@ -167,4 +247,38 @@ enum err pipeline_run(struct stage_context *c, const char *until, struct error *
     tell(c, result == ERR_OK ? EVENT_RUN_DONE : result == ERR_INTERRUPTED ? EVENT_RUN_STOPPED : EVENT_RUN_FAILED);
     enum err written = run_write_manifest(c->run, result == ERR_OK ? e : NULL);
     return result != ERR_OK ? result : written;
+}
+
+/* Input files are not read for a plan, so import's own fingerprint is the one it has. */
+static enum err plan_import(struct stage_context *c, const struct stage_state *before, enum plan *plan, struct error *e)
+{
+    bool same = true;
+    enum err result = c->inputs_count ? imported_same(c, &same, e) : ERR_OK;
+    *plan = !before->done || !same ? PLAN_RUN : c->inputs_count ? PLAN_KEPT_IF_SAME : PLAN_KEPT;
+    return result;
+}
+
+enum err pipeline_plan(struct stage_context *c, enum plan plan[PIPELINE_STAGES], struct error *e)
+{
+    struct arena a = {0};
+    struct hash fingerprint = {0};
+    for (size_t i = 0; i < PIPELINE_STAGES; i++)
+        plan[i] = PLAN_RUN;
+    enum err result = c->run ? imported_check(c, e) : ERR_OK;
+    for (size_t i = 0; c->run && result == ERR_OK && i < PIPELINE_STAGES; i++) {
+        struct stage_state before;
+        struct hash upstream = fingerprint;
+        result = run_stage_get(c->run, pipeline[i].name, &a, &before, e);
+        if (result == ERR_OK && i == 0) {
+            result = plan_import(c, &before, &plan[0], e);
+            fingerprint = before.fingerprint;
+        } else if (result == ERR_OK) {
+            result = fingerprint_of(c, &pipeline[i], &upstream, &fingerprint, e);
+            plan[i] = result == ERR_OK && is_done(&before, &fingerprint) ? PLAN_KEPT : PLAN_RUN;
+        }
+        if (plan[i] == PLAN_RUN)
+            break; /* what a stage did follows from all stages before it */
+    }
+    arena_release(&a);
+    return result;
 }

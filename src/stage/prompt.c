@@ -3,6 +3,7 @@
 #include "base/asset.h"
 #include "base/file.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { PROMPT_MAX = 64 * 1024, DEPTH_MAX = 8 };
@@ -136,18 +137,25 @@ enum err prompt_render(const char *folder, const char *file, const struct prompt
     return result;
 }
 
-enum err prompt_hash_all(const char *folder, struct hasher *h, struct error *e)
+enum err prompt_hash(const char *folder, const char *prefixes, struct hasher *h, struct error *e)
 {
     struct arena a = {0};
     enum err result = ERR_OK;
-    const char *path;
-    for (size_t i = 0; result == ERR_OK && (path = asset_path(i)); i++) {
-        if (!str_has_prefix(str_of(path), STR("prompts/")))
-            continue;
-        struct str text;
-        result = load(folder, path + strlen("prompts/"), &a, &text, e);
-        if (result == ERR_OK)
-            hash_add(h, text);
+    for (struct str rest = str_of(prefixes); rest.n && result == ERR_OK;) {
+        struct str prefix = str_cut(&rest, ','), wanted = str_printf(&a, "prompts/" STR_FMT, STR_ARG(prefix));
+        const char *path;
+        size_t found = 0;
+        for (size_t i = 0; result == ERR_OK && (path = asset_path(i)); i++) {
+            struct str text;
+            if (!str_has_prefix(str_of(path), wanted))
+                continue;
+            found++;
+            result = load(folder, path + strlen("prompts/"), &a, &text, e);
+            hash_add(h, str_of(path));
+            if (result == ERR_OK)
+                hash_add(h, without_comments(text, &a));
+        }
+        assert((found || result != ERR_OK) && "a stage names a prompt that does not exist");
     }
     arena_release(&a);
     return result;

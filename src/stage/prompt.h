@@ -21,8 +21,11 @@ struct prompt_var {
 MUST_USE enum err prompt_render(const char *folder, const char *file, const struct prompt_var *vars, size_t n,
                                 struct arena *a, struct str *out, struct error *e);
 
-/* Adds every prompt's text to a stage's fingerprint: an edited prompt makes the stages that use prompts run again. */
-MUST_USE enum err prompt_hash_all(const char *folder, struct hasher *h, struct error *e);
+/*
+ * Adds what a stage says to models to its fingerprint, comments left out: the prompts whose names start with one of the
+ * prefixes, "name.,parent.". So an edited prompt makes the stage run again that asks with it.
+ */
+MUST_USE enum err prompt_hash(const char *folder, const char *prefixes, struct hasher *h, struct error *e);
 
 /* The same on a text at hand; `name` is for messages. Fuzzed. */
 MUST_USE enum err prompt_expand(const char *name, struct str text, const struct prompt_var *vars, size_t n,

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "scratch.h"
+
 static const struct prompt_var vars[] = {{"name", STR_INIT("Ada {{x}}")}, {"empty", {0}}};
 
 static void expands(const char *text, const char *expected)
@@ -54,9 +56,9 @@ static void refuses_typos(void **state)
 static void knows_all_its_prompts(void **state)
 {
     (void)state;
-    static const char *const names[] = {"transcript", "question", "questions", "shape",      "members", "contrast",
-                                        "form",       "facet",    "clusters",  "outside",    "min",     "max",
-                                        "names",      "parents",  "name",      "description"};
+    static const char *const names[] = {"transcript", "question", "questions", "shape",       "members",   "contrast",
+                                        "form",       "facet",    "clusters",  "outside",     "min",       "max",
+                                        "names",      "parents",  "name",      "description", "short_name"};
     static const char *const files[] = {
         "screen.system.txt", "screen.user.txt",  "facets.system.txt", "facets.user.txt",   "facets.alone.txt",
         "name.system.txt",   "name.user.txt",    "parent.system.txt", "parent.user.txt",   "propose.system.txt",
@@ -64,7 +66,7 @@ static void knows_all_its_prompts(void **state)
         "audit.system.txt",  "audit.user.txt"};
     struct prompt_var all[sizeof names / sizeof *names];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        all[i] = (struct prompt_var){names[i], STR("value")};
+        all[i] = (struct prompt_var){names[i], STR("some value")};
     struct arena a = {0};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct error e = {0};
@@ -79,12 +81,48 @@ static void knows_all_its_prompts(void **state)
     arena_release(&a);
 }
 
+static struct hash hashed(const char *folder, const char *prefixes)
+{
+    struct hasher h;
+    struct error e = {0};
+    hash_init(&h);
+    OK(prompt_hash(folder, prefixes, &h, &e));
+    return hash_end(&h);
+}
+
+static void put(const char *path, const char *text)
+{
+    struct error e = {0};
+    OK(file_write_atomic(path, str_of(text), &e));
+}
+
+/* An edited prompt tells in the fingerprints that name it, and in no other; a comment in none. */
+static void hashes_what_a_stage_says(void **state)
+{
+    char path[256];
+    const char *folder = *state;
+    struct hash audit = hashed(NULL, "audit."), both = hashed(NULL, "name.,parent."), name = hashed(NULL, "name.");
+    assert_memory_not_equal(&audit, &name, sizeof name);
+    assert_memory_not_equal(&both, &name, sizeof name);
+    struct hash same = hashed(folder, "audit.");
+    assert_memory_equal(&audit, &same, sizeof same);
+    put(scratch_path(state, "audit.user.txt", path), "## first\nIs {{name}} private?\n");
+    struct hash edited = hashed(folder, "audit.");
+    assert_memory_not_equal(&audit, &edited, sizeof edited);
+    put(path, "## second\nIs {{name}} private?\n");
+    same = hashed(folder, "audit.");
+    assert_memory_equal(&edited, &same, sizeof same);
+    same = hashed(folder, "name.,parent.");
+    assert_memory_equal(&both, &same, sizeof same);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fills_in_values_and_sections),
         cmocka_unit_test(refuses_typos),
         cmocka_unit_test(knows_all_its_prompts),
+        SCRATCH_TEST(hashes_what_a_stage_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
