@@ -4,12 +4,12 @@
 #include "pipeline/pipeline.h"
 #include "serve/server.h"
 
-enum { DEMO_SAMPLE = 120 }; /* about 20 minutes on two cores with the models on this computer */
+enum { DEMO_SAMPLE = 100 }; /* about 20 minutes on two cores with the models on this computer */
 
 /* clang-format off */
 static const struct option_row options[] = {
     {"no-serve", 0, OPTION_FLAG, NULL, "end when the run is done, instead of keeping the page up"},
-    {"limit", 'n', OPTION_COUNT, "N", "take N conversations, drawn by the seed (120)"},
+    {"limit", 'n', OPTION_COUNT, "N", "take N conversations, drawn by the seed (100)"},
     {"port", 'p', OPTION_COUNT, "N", "port of the page; by itself 7411, or the next free one"},
     {"run", 'r', OPTION_TEXT, "RUN", "the run's folder (clio-demo)"},
     {"data", 0, OPTION_TEXT, "FILE", "other conversations than ShareGPT's; they count as public"},

@@ -2,7 +2,7 @@
 
 #include "model/model.h"
 
-enum { TEXT_CHARS = 240, LEAD_CHARS = 40, CATEGORY_CHARS = 60, SEVERAL_MAX = 3 };
+enum { TEXT_CHARS = 180, LEAD_CHARS = 40, CATEGORY_CHARS = 60, SEVERAL_MAX = 3 };
 
 static bool asked(const struct facet_def *f, bool with_language)
 {

@@ -183,6 +183,8 @@ static enum err grow_level(struct growth *g, const struct tier *below, int level
     if (result != ERR_OK)
         return result;
     keep_parents(&r, level);
+    if (above->n < 2)
+        return ERR_OK; /* one parent of everything says nothing */
     result = rename_parents(&r, e);
     if (result == ERR_OK)
         result = store_level(&r, e);
@@ -203,6 +205,8 @@ static enum err grow_facet(struct growth *g, struct error *e)
         result = embed_tier(g, &below, e);
     for (size_t l = 1; l < levels && result == ERR_OK; l++) {
         result = grow_level(g, &below, (int)l, sizes[l], &above, e);
+        if (above.n < 2)
+            break;
         below = above;
     }
     return result;

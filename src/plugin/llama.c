@@ -2,6 +2,7 @@
  * llama.c: the plugin between the program and llama.cpp. See llama_abi.h. Nothing but translation happens here.
  */
 #include "plugin/llama_abi.h"
+#include "plugin/pace.h"
 
 #include <llama.h>
 
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct llama_engine {
     struct llama_model *model;
@@ -16,6 +18,7 @@ struct llama_engine {
     const struct llama_vocab *vocab;
     struct llama_batch batch;
     uint32_t batch_max;
+    struct pace writing, reading; /* single tokens; whole batches */
 };
 
 struct llama_grammar {
@@ -96,6 +99,7 @@ static struct llama_engine *plugin_open(const struct llama_abi_opts *opts, char 
     }
     g->vocab = llama_model_get_vocab(g->model);
     g->batch_max = opts->batch_tokens;
+    g->writing.all = g->reading.all = opts->threads;
     if (!make_context(g, opts)) {
         snprintf(why, why_size, "there is no memory for a context of %u tokens", opts->context_tokens);
         plugin_close(g);
@@ -148,6 +152,31 @@ static void plugin_forget(struct llama_engine *g, int32_t sequence, int32_t from
     llama_memory_seq_rm(llama_get_memory(g->context), sequence, from, -1);
 }
 
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Only calls of one size are comparable: single tokens, and full batches. */
+static struct pace *pace_of(struct llama_engine *g, size_t n)
+{
+    return n == 1 ? &g->writing : n == g->batch_max ? &g->reading : NULL;
+}
+
+static int32_t compute(struct llama_engine *g, size_t n)
+{
+    struct pace *pace = pace_of(g, n);
+    int32_t threads = pace ? pace_threads(pace) : g->reading.single ? 1 : g->reading.all;
+    double started = now();
+    llama_set_n_threads(g->context, threads, threads);
+    int32_t code = llama_decode(g->context, g->batch);
+    if (pace && code == 0)
+        pace_took(pace, threads, now() - started);
+    return code;
+}
+
 static enum llama_abi_status plugin_decode(struct llama_engine *g, const struct llama_abi_token *tokens, size_t n)
 {
     if (n == 0 || n > g->batch_max)
@@ -161,7 +190,7 @@ static enum llama_abi_status plugin_decode(struct llama_engine *g, const struct 
         b->seq_id[i][0] = tokens[i].sequence;
         b->logits[i] = tokens[i].wanted;
     }
-    int32_t code = llama_decode(g->context, *b);
+    int32_t code = compute(g, n);
     return code == 0 ? LLAMA_ABI_OK : code == 1 ? LLAMA_ABI_FULL : LLAMA_ABI_FAILED;
 }
 

@@ -68,8 +68,8 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
     const struct str texts[] = {node->name, node->description, node->short_name};
     for (size_t k = 0; k < sizeof texts / sizeof *texts && !found; k++)
         found = scrub_find(texts[k]);
-    if (found) { /* whatever the auditor thinks of it */
-        rating = 1;
+    if (found) {    /* whatever the auditor thinks of it */
+        rating = 0; /* below every audit_min */
         reason = str_of(found);
     }
     x->withheld += rating < (int)x->c->config->audit_min;

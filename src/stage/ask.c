@@ -10,6 +10,7 @@ struct item {
     size_t index;
     struct request request;
     struct hash key;
+    uint64_t seed; /* of the first try */
     unsigned tries;
     bool settled;
     struct asked asked;
@@ -61,8 +62,7 @@ static void settle(const struct window *w, struct item *it, bool ok)
 /* Same question, other dice: the seed is part of the key. */
 static void make_key(struct window *w, struct item *it)
 {
-    if (it->tries)
-        it->request.seed = rng_mix(it->request.seed, it->tries);
+    it->request.seed = it->tries ? rng_mix(it->seed, it->tries) : it->seed;
     it->key = model_request_key(w->c->stage, &w->model->info, &it->request);
 }
 
@@ -120,6 +120,15 @@ static void on_answer(void *arg, size_t sent, const struct answer *answer)
     settle(w, it, parse(w, it, texts));
 }
 
+/* Whether an equal request is on its way already: its answer will be in the ledger when this one is looked up again. */
+static bool is_pending(const struct window *w, size_t sent, struct hash key)
+{
+    for (size_t i = 0; i < sent; i++)
+        if (memcmp(&w->items[w->pending[i]].key, &key, sizeof key) == 0)
+            return true;
+    return false;
+}
+
 static enum err send_missing(struct window *w, struct error *e)
 {
     struct request *requests = arena_new(&w->arena, w->n, sizeof *requests);
@@ -129,7 +138,7 @@ static enum err send_missing(struct window *w, struct error *e)
             enum err result = look_up(w, &w->items[i], e);
             if (result != ERR_OK)
                 return result;
-            if (!w->items[i].settled) {
+            if (!w->items[i].settled && !is_pending(w, missing, w->items[i].key)) {
                 requests[missing] = w->items[i].request;
                 w->pending[missing++] = i;
             }
@@ -154,6 +163,7 @@ static enum err build_window(struct window *w, size_t *next, size_t size, struct
         it->request.temperature = w->job->temperature;
         it->request.seed = w->c->config->seed;
         enum err result = w->job->build(w->job->arg, *next, &w->arena, &it->request, e);
+        it->seed = it->request.seed;
         if (result != ERR_OK)
             return result;
         if (it->request.asks_count)
@@ -177,6 +187,8 @@ static enum err hand_over(struct window *w, struct error *e)
 enum err ask_each(struct stage_context *c, const struct ask_job *job, struct error *e)
 {
     struct model *model;
+    if (job->count == 0)
+        return ERR_OK;
     enum err result = stage_model(c, job->role, &model, e);
     if (result != ERR_OK)
         return result;

@@ -27,9 +27,9 @@ struct naming {
 enum {
     NAME_WORDS_MAX = 10,
     NAME_CHARS_MAX = 72,
-    NAMES_PROPOSED = 4,
+    NAMES_PROPOSED = 3,
     SHORT_NAME_CHARS_MAX = 32,
-    DESCRIPTION_CHARS_MAX = 400
+    DESCRIPTION_CHARS_MAX = 300
 };
 
 /* Fills *out (system and one ask) for ask_each; everything in the arena. */

@@ -1,5 +1,6 @@
 /* Made by make_num.py (numpy 2.4.6, scikit-learn 1.9.1, umap-learn 0.5.12, Python 3.11.7).
- * Lloyd from given centroids, stopped after 2 updates and run to the end; means over many seeds of plain and greedy k-means++, and greedy's best of 10. */
+ * Lloyd from given centroids, stopped after 2 updates and run to the end; means over many seeds of plain and greedy
+ * k-means++, and greedy's best of 10. */
 #include <stdint.h>
 
 /* clang-format off */

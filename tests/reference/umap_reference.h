@@ -1,5 +1,6 @@
 /* Made by make_num.py (numpy 2.4.6, scikit-learn 1.9.1, umap-learn 0.5.12, Python 3.11.7).
- * Fuzzy graphs of given lists (n_neighbors 10 and 6), curves, and trustworthiness@15 and neighbours kept@15, means over 5 seeds. */
+ * Fuzzy graphs of given lists (n_neighbors 10 and 6), curves, and trustworthiness@15 and neighbours kept@15, means over
+ * 5 seeds. */
 #include <stdint.h>
 
 /* clang-format off */

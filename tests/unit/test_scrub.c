@@ -9,20 +9,19 @@
 static void finds_what_has_a_pattern(void **state)
 {
     (void)state;
-    static const char *const private[] =
-        {
-            "Write to ana.lopez@example.org about the rent",
-            "Write to ana.lopez @ example.org about the rent",
-            "Call +44 20 7946 0958 before noon",
-            "Card 4111 1111 1111 1111 was declined",
-            "Ask for account "
-            "\xef\xbc\x91\xef\xbc\x92\xef\xbc\x93\xef\xbc\x94\xef\xbc\x95\xef\xbc\x96\xef\xbc\x97\xef\xbc\x98\xef\xbc"
-            "\x99", /* full-width digits */
-            "The server at 192.168.17.4 does not answer",
-            "See https://example.org/a?token=b",
-            "Fix the login of www.example.org",
-            "Use key sk_live_4eC39HqLyjWDarjtT1zdp7dc in the header",
-        };
+    static const char *const private[] = {
+        "Write to ana.lopez@example.org about the rent",
+        "Write to ana.lopez @ example.org about the rent",
+        "Call +44 20 7946 0958 before noon",
+        "Card 4111 1111 1111 1111 was declined",
+        "Ask for account "
+        "\xef\xbc\x91\xef\xbc\x92\xef\xbc\x93\xef\xbc\x94\xef\xbc\x95\xef\xbc\x96\xef\xbc\x97\xef\xbc\x98\xef\xbc"
+        "\x99", /* full-width digits */
+        "The server at 192.168.17.4 does not answer",
+        "See https://example.org/a?token=b",
+        "Fix the login of www.example.org",
+        "Use key sk_live_4eC39HqLyjWDarjtT1zdp7dc in the header",
+    };
     for (size_t i = 0; i < sizeof private / sizeof *private; i++)
         if (!scrub_find(str_of(private[i])))
             fail_msg("missed: %s", private[i]);
