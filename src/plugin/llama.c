@@ -73,6 +73,9 @@ static bool make_context(struct llama_engine *g, const struct llama_abi_opts *op
     p.n_seq_max = opts->sequences;
     p.n_threads = opts->threads;
     p.n_threads_batch = opts->threads;
+    /* Its sums are split by threads: without it an answer is the same with any number of them
+     * (tests/unit/test_local.c). */
+    p.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
     p.no_perf = true;
     g->context = llama_init_from_model(g->model, p);
     return g->context != NULL;
