@@ -142,7 +142,7 @@ static void asks_share_the_context(void **state)
     arena_release(&g.arena);
 }
 
-/* The same request alone, after others, after itself, and on a fresh model: the same bytes, hot or cold. */
+/* The same request alone, after others, after itself, and on a fresh model with two threads: the same bytes. */
 static void nothing_leaks_between_requests(void **state)
 {
     const struct model *m = *state;
@@ -154,9 +154,11 @@ static void nothing_leaks_between_requests(void **state)
     struct error e = {0};
     struct got g, alone;
     run(m, all, 6, &g);
-    assert_int_equal(model_open(STR("local:qwen2.5-coder-0.5b"), NULL, &fresh, &e), ERR_OK);
+    struct model_opts two = {.par = par_new(2)};
+    assert_int_equal(model_open(STR("local:qwen2.5-coder-0.5b"), &two, &fresh, &e), ERR_OK);
     run(&fresh, &all[1], 1, &alone);
     model_close(&fresh);
+    par_free(two.par);
     for (size_t a = 0; a < 2; a++) {
         assert_true(str_eq(g.answers[0].texts[a], g.answers[2].texts[a]));
         assert_true(str_eq(g.answers[0].texts[a], g.answers[3].texts[a]));
