@@ -46,24 +46,12 @@ static enum import_reason add_message(yyjson_val *message, struct draft *out)
 static enum import_reason map(yyjson_val *record, struct draft *out)
 {
     static const char *const known[] = {"uuid", "account", "created_at", "updated_at", "chat_messages", NULL};
-    yyjson_val *messages = yyjson_obj_get(record, "chat_messages");
-    if (!messages || yyjson_is_null(messages))
-        return IMPORT_NO_MESSAGES;
-    if (!yyjson_is_arr(messages))
-        return IMPORT_WRONG_TYPE;
-    enum import_reason reason;
-    if ((reason = import_name(yyjson_obj_get(record, "uuid"), &out->arena, &out->id)))
-        return reason;
-    yyjson_val *account = yyjson_obj_get(record, "account");
-    if ((reason = import_name(yyjson_obj_get(account, "uuid"), &out->arena, &out->account)))
-        return reason;
-    if ((reason = import_time(yyjson_obj_get(record, "created_at"), out)))
-        return reason;
-    yyjson_arr_iter it = yyjson_arr_iter_with(messages);
-    for (yyjson_val *message; (message = yyjson_arr_iter_next(&it));)
-        if ((reason = add_message(message, out)))
-            return reason;
-    if ((reason = import_check_turns(out)))
+    struct flat_record flat = {.id = yyjson_obj_get(record, "uuid"),
+                               .account = yyjson_obj_get(yyjson_obj_get(record, "account"), "uuid"),
+                               .created_at = yyjson_obj_get(record, "created_at"),
+                               .messages = yyjson_obj_get(record, "chat_messages")};
+    enum import_reason reason = import_flat(&flat, add_message, out);
+    if (reason)
         return reason;
     return import_metadata(record, known, out);
 }

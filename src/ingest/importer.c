@@ -472,3 +472,23 @@ enum import_reason import_check_turns(const struct draft *d)
             return IMPORT_OK;
     return d->turns_count ? IMPORT_ONLY_SYSTEM : IMPORT_NO_MESSAGES;
 }
+
+enum import_reason import_flat(const struct flat_record *r, import_message_fn *add, struct draft *out)
+{
+    if (!r->messages || yyjson_is_null(r->messages))
+        return IMPORT_NO_MESSAGES;
+    if (!yyjson_is_arr(r->messages))
+        return IMPORT_WRONG_TYPE;
+    enum import_reason reason;
+    if ((reason = import_name(r->id, &out->arena, &out->id)))
+        return reason;
+    if ((reason = import_name(r->account, &out->arena, &out->account)))
+        return reason;
+    if ((reason = import_time(r->created_at, out)))
+        return reason;
+    yyjson_arr_iter it = yyjson_arr_iter_with(r->messages);
+    for (yyjson_val *message; (message = yyjson_arr_iter_next(&it));)
+        if ((reason = add(message, out)))
+            return reason;
+    return import_check_turns(out);
+}

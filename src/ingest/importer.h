@@ -115,4 +115,12 @@ enum { IMPORT_TURNS_MAX = 1000000 };
 
 enum import_reason import_check_turns(const struct draft *d);
 
+/* A record with a flat list of messages, as most formats have it: checks and takes all of it; add is called for each
+ * message in order. */
+struct flat_record {
+    yyjson_val *id, *account, *created_at, *messages;
+};
+typedef enum import_reason import_message_fn(yyjson_val *message, struct draft *out);
+enum import_reason import_flat(const struct flat_record *r, import_message_fn *add, struct draft *out);
+
 #endif

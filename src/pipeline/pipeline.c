@@ -51,21 +51,6 @@ struct runner {
     struct hash upstream; /* fingerprint of the stage before */
 };
 
-static void tell(struct stage_context *c, enum event_kind kind)
-{
-    if (c->progress)
-        c->progress(c->progress_arg, &(struct event){.kind = kind,
-                                                     .stage = c->stage,
-                                                     .done = c->done,
-                                                     .total = c->total,
-                                                     .quarantined = c->quarantined,
-                                                     .calls = (int64_t)c->usage.calls,
-                                                     .tokens_in = (int64_t)c->usage.tokens_in,
-                                                     .tokens_out = (int64_t)c->usage.tokens_out,
-                                                     .rate = -1,
-                                                     .eta_s = -1});
-}
-
 /* What follows changes the run all at once, or not at all. The manifest waits: write it behind. */
 static enum err end_change(struct stage_context *c, enum err result, struct error *e)
 {
@@ -169,15 +154,15 @@ static enum err run_stage(struct runner *r, const struct stage *s, struct error 
     if (result == ERR_OK && state.done) {
         c->done = c->total = before.total;
         c->quarantined = before.quarantined;
-        tell(c, EVENT_STAGE_KEPT);
+        stage_report(c, EVENT_STAGE_KEPT);
     } else if (result == ERR_OK) {
-        tell(c, EVENT_STAGE_START);
+        stage_report(c, EVENT_STAGE_START);
         double started = clock_seconds();
         result = s->run(c, e);
         c->started = started;
         if (result == ERR_OK)
             result = finish_stage(c, s, &state, e);
-        tell(c, result == ERR_OK ? EVENT_STAGE_DONE : EVENT_STAGE_FAILED);
+        stage_report(c, result == ERR_OK ? EVENT_STAGE_DONE : EVENT_STAGE_FAILED);
     }
     r->upstream = state.fingerprint;
     arena_release(&a);
@@ -236,7 +221,7 @@ enum err pipeline_run(struct stage_context *c, const char *until, struct error *
     if (result == ERR_OK)
         result = note_settings(c, e);
     c->stage = NULL;
-    tell(c, EVENT_RUN_START);
+    stage_report(c, EVENT_RUN_START);
     for (const struct stage *s = pipeline; s->name && result == ERR_OK; s++) {
         result = run_stage(&r, s, e);
         if (until && strcmp(until, s->name) == 0)
@@ -244,7 +229,9 @@ enum err pipeline_run(struct stage_context *c, const char *until, struct error *
     }
     stage_close_models(c);
     c->stage = NULL;
-    tell(c, result == ERR_OK ? EVENT_RUN_DONE : result == ERR_INTERRUPTED ? EVENT_RUN_STOPPED : EVENT_RUN_FAILED);
+    stage_report(c, result == ERR_OK            ? EVENT_RUN_DONE
+                    : result == ERR_INTERRUPTED ? EVENT_RUN_STOPPED
+                                                : EVENT_RUN_FAILED);
     enum err written = run_write_manifest(c->run, result == ERR_OK ? e : NULL);
     return result != ERR_OK ? result : written;
 }

@@ -66,10 +66,10 @@ void stage_close_models(struct stage_context *c)
     }
 }
 
-static void report(struct stage_context *c, enum event_kind kind)
+void stage_report(struct stage_context *c, enum event_kind kind)
 {
     double now = clock_seconds(), elapsed = now - c->started;
-    double rate = elapsed > 0.5 && c->done > 0 ? (double)c->done / elapsed : -1;
+    double rate = kind == EVENT_PROGRESS && elapsed > 0.5 && c->done > 0 ? (double)c->done / elapsed : -1;
     c->last_report = now;
     if (!c->progress)
         return;
@@ -92,14 +92,14 @@ void stage_begin(struct stage_context *c, int64_t total)
     c->done = 0;
     c->total = total;
     c->started = clock_seconds();
-    report(c, EVENT_PROGRESS);
+    stage_report(c, EVENT_PROGRESS);
 }
 
 void stage_advance(struct stage_context *c, int64_t by)
 {
     c->done += by;
     if (clock_seconds() - c->last_report >= REPORT_EVERY_S || c->done == c->total)
-        report(c, EVENT_PROGRESS);
+        stage_report(c, EVENT_PROGRESS);
 }
 
 enum err stage_check_stop(const struct stage_context *c, struct error *e)

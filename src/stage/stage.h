@@ -55,6 +55,7 @@ void stage_close_models(struct stage_context *c);
 /* Progress: total first, then as many calls of stage_advance as one likes; reports are rate-limited inside (4 a
  * second). */
 void stage_begin(struct stage_context *c, int64_t total);
+void stage_report(struct stage_context *c, enum event_kind kind); /* now; for the pipeline */
 void stage_advance(struct stage_context *c, int64_t by);
 
 /* ERR_INTERRUPTED, with what to do, when the user asked to stop. Long loops call it between two pieces of work. */
