@@ -116,11 +116,17 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
         return ERR_OK; /* stays without a name and is never shown; its children move up when the tree is published */
     struct naming named;
     struct str *taken = arena_new(r->g->arena, r->below->n, sizeof *taken);
+    struct str *told = arena_new(r->g->arena, r->below->n, sizeof *told);
     struct naming_judge judge = {
         .centre = centre_of(r, i, r->g->arena), .taken = taken, .fallback = r->p->names[r->from[i]]};
     for (size_t k = 0; k < r->below->n; k++)
-        if (r->parent[k] == r->from[i])
+        if (r->parent[k] == r->from[i]) {
+            told[judge.taken_count] = str_printf(r->g->arena, STR_FMT " " STR_FMT, STR_ARG(r->below->nodes[k].name),
+                                                 STR_ARG(r->below->nodes[k].short_name));
             taken[judge.taken_count++] = r->below->nodes[k].name;
+        }
+    /* The children's names had support of their own: a name in one of them is enough here. */
+    judge.support = (struct support){.texts = told, .n = judge.taken_count, .k = 1, .common = &r->g->common};
     enum err result = naming_read(r->g->c, answer, &judge, r->g->arena, &named, e);
     if (result != ERR_OK)
         return result;
@@ -196,6 +202,8 @@ static enum err grow_facet(struct growth *g, struct error *e)
     size_t sizes[HIERARCHY_LEVELS_MAX];
     struct tier below, above;
     enum err result = clusters_clear(g->c->run, g->facet->name, 1, e);
+    if (result == ERR_OK)
+        result = common_words_load(g->c->run, g->facet->name, g->arena, &g->common, e);
     if (result == ERR_OK)
         result = load_leaves(g, &below, e);
     if (result != ERR_OK || below.n == 0)

@@ -6,6 +6,7 @@
 #define CLIO_HIERARCHY_TIER_H
 
 #include "stage/ask.h"
+#include "stage/support.h"
 #include "store/clusters.h"
 
 struct tier {
@@ -19,6 +20,7 @@ struct growth {
     struct stage_context *c;
     size_t facet_index;
     const struct facet_def *facet;
+    struct common_words common;
     struct arena *arena; /* lives as long as the facet's tree is being built */
 };
 

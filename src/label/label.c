@@ -40,8 +40,10 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
     }
     struct arena a = {0};
     struct naming named = {0};
-    struct naming_judge judge = {.centre = samples_centre(&l->samples, node.id, &a)};
+    struct naming_judge judge = {.centre = samples_centre(&l->samples, node.id, &a),
+                                 .support = samples_support(&l->samples, node.id, &a)};
     enum err result = naming_read(l->c, answer, &judge, &a, &named, e);
+    l->nameless += named.name.n == 0;
     node.name = named.name;
     node.description = named.description;
     node.short_name = named.short_name;

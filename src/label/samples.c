@@ -55,7 +55,18 @@ enum err samples_open(struct samples *s, struct stage_context *c, size_t facet_i
     s->leaf = arena_new(&s->arena, s->vectors.at.n, sizeof *s->leaf);
     for (size_t i = 0; i < s->vectors.at.n; i++)
         s->leaf[i] = -1;
-    result = facet_each(c->run, facet, keep_text, s, e);
+    s->account = arena_zero(&s->arena, s->vectors.at.n, sizeof *s->account);
+    struct record_index index;
+    result = records_index(c->run, &s->arena, &index, e);
+    for (size_t i = 0; result == ERR_OK && i < index.n; i++) {
+        size_t row = row_of(s, index.rec[i]);
+        if (row != SIZE_MAX)
+            s->account[row] = index.account[i];
+    }
+    if (result == ERR_OK)
+        result = common_words_load(c->run, facet, &s->arena, &s->common, e);
+    if (result == ERR_OK)
+        result = facet_each(c->run, facet, keep_text, s, e);
     return result == ERR_OK ? members_each(c->run, facet, keep_leaf, s, e) : result;
 }
 
@@ -64,6 +75,21 @@ void samples_close(struct samples *s)
     vectors_close(&s->vectors);
     arena_release(&s->arena);
     *s = (struct samples){0};
+}
+
+struct support samples_support(const struct samples *s, int64_t cluster, struct arena *a)
+{
+    struct str *texts = arena_new(a, s->vectors.at.n, sizeof *texts);
+    int64_t *accounts = arena_new(a, s->vectors.at.n, sizeof *accounts);
+    size_t n = 0;
+    for (size_t i = 0; i < s->vectors.at.n; i++) {
+        if (s->leaf[i] != cluster)
+            continue;
+        texts[n] = s->texts[i];
+        accounts[n++] = s->account[i];
+    }
+    return (struct support){
+        .texts = texts, .accounts = accounts, .n = n, .k = s->c->config->min_accounts, .common = &s->common};
 }
 
 const float *samples_centre(const struct samples *s, int64_t cluster, struct arena *a)

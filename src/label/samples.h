@@ -13,8 +13,10 @@ struct samples {
     struct stage_context *c;
     struct arena arena;
     struct vectors vectors;
-    struct str *texts;        /* [vectors.at.n] facet texts */
-    int64_t *leaf;            /* [vectors.at.n] cluster of each row */
+    struct str *texts; /* [vectors.at.n] facet texts */
+    int64_t *leaf;     /* [vectors.at.n] cluster of each row */
+    int64_t *account;  /* [vectors.at.n] */
+    struct common_words common;
     const struct node *shown; /* the clusters large enough; only they lend contrast */
     size_t shown_count;
 };
@@ -23,6 +25,9 @@ struct samples {
 MUST_USE enum err samples_open(struct samples *s, struct stage_context *c, size_t facet_index, const struct node *shown,
                                size_t n, struct error *e);
 void samples_close(struct samples *s);
+
+/* What all members of a cluster say, and whose words they are: names in a published text need support. In a. */
+struct support samples_support(const struct samples *s, int64_t cluster, struct arena *a);
 
 /* The middle of a cluster's rows (their sum), in a: [vectors.at.d]. */
 const float *samples_centre(const struct samples *s, int64_t cluster, struct arena *a);

@@ -188,26 +188,50 @@ static bool is_taken(const struct naming_judge *judge, struct str name, struct a
     return false;
 }
 
+/* The proposals that may stand: free of private details, supported, and not a child's name. Returns how many. */
+static size_t standing_names(const struct field_value *list, const struct naming_judge *judge, struct arena *a,
+                             struct str *names)
+{
+    size_t n = 0;
+    struct str repeated = {0};
+    for (size_t i = 0; i < list->items_count && n < NAMES_PROPOSED; i++) {
+        struct str name = usable(list->items[i]) ? name_of(list->items[i], a) : (struct str){0};
+        if (name.n == 0 || !support_has(&judge->support, name))
+            continue;
+        if (is_taken(judge, name, a))
+            repeated = name;
+        else
+            names[n++] = name;
+    }
+    if (n == 0 && judge->fallback.n && support_has(&judge->support, judge->fallback))
+        names[n++] = name_of(judge->fallback, a);
+    if (n == 0 && repeated.n)
+        names[n++] = repeated;
+    return n;
+}
+
 enum err naming_read(struct stage_context *c, const struct asked *answer, const struct naming_judge *judge,
                      struct arena *a, struct naming *out, struct error *e)
 {
     const struct field_value *v = answer->values[0];
-    struct str names[NAMES_PROPOSED + 1], first = {0};
-    size_t n = 0, best;
-    for (size_t i = 0; i < v[F_NAMES].items_count && n < NAMES_PROPOSED; i++) {
-        struct str name = usable(v[F_NAMES].items[i]) ? name_of(v[F_NAMES].items[i], a) : (struct str){0};
-        first = first.n ? first : name;
-        if (name.n && !is_taken(judge, name, a))
-            names[n++] = name;
-    }
+    struct str names[NAMES_PROPOSED];
+    size_t best, n = standing_names(&v[F_NAMES], judge, a, names);
+    *out = (struct naming){0};
+    struct str subject = capitalised(without_dangling(line_of(v[F_SHORT].text, SHORT_NAME_CHARS_MAX, a)), a);
+    if (!support_has(&judge->support, subject))
+        subject = (struct str){0};
+    if (n == 0 && subject.n)
+        names[n++] = subject;
     if (n == 0)
-        names[n++] = judge->fallback.n ? name_of(judge->fallback, a) : first;
+        return ERR_OK;
     enum err result = closest_name(c, names, n, judge->centre, &best, e);
     if (result != ERR_OK)
         return result;
-    struct str description = str_printf(a, DESCRIPTION_START " " STR_FMT, STR_ARG(v[F_DESCRIPTION].text));
+    struct str said = str_printf(a, DESCRIPTION_START " " STR_FMT, STR_ARG(v[F_DESCRIPTION].text));
     out->name = names[best];
-    out->description = line_of(description, DESCRIPTION_CHARS_MAX, a);
-    out->short_name = capitalised(without_dangling(line_of(v[F_SHORT].text, SHORT_NAME_CHARS_MAX, a)), a);
+    out->short_name = subject.n ? subject : without_dangling(line_of(out->name, SHORT_NAME_CHARS_MAX, a));
+    out->description = support_sentences(&judge->support, line_of(said, DESCRIPTION_CHARS_MAX, a), a);
+    if (out->description.n == 0)
+        out->description = str_printf(a, DESCRIPTION_START " about this: " STR_FMT ".", STR_ARG(out->name));
     return ERR_OK;
 }

@@ -7,6 +7,7 @@
 #define CLIO_STAGE_NAMING_H
 
 #include "stage/ask.h"
+#include "stage/support.h"
 
 struct naming_question {
     const struct str *members; /* one line each; shown in this order as far as the window allows */
@@ -44,7 +45,8 @@ struct naming_judge {
     const float *centre;     /* the middle of the members, as wide as the embedding model */
     const struct str *taken; /* names that say too little here: a parent must not repeat a child's */
     size_t taken_count;
-    struct str fallback; /* when every proposal is taken; may be empty */
+    struct str fallback;    /* when every proposal is taken; may be empty */
+    struct support support; /* names in the text have to be in here */
 };
 
 /*

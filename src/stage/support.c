@@ -1,0 +1,200 @@
+#include "stage/support.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_letter(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x80;
+}
+
+static bool in_word(unsigned char c)
+{
+    return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '#' || c == '+';
+}
+
+/* "IP", "Porto", "C++", "2019", a word in another alphabet; not the capital that begins a sentence. */
+static bool looks_like_name(struct str word, bool begins)
+{
+    bool foreign = false, digit = false, capital = false;
+    for (size_t i = 0; i < word.n; i++) {
+        unsigned char c = (unsigned char)word.at[i];
+        foreign |= c >= 0x80;
+        digit |= c >= '0' && c <= '9';
+        capital |= c >= 'A' && c <= 'Z' && (i > 0 || !begins);
+    }
+    return foreign || capital || (digit && word.n > 1);
+}
+
+enum { STEM = 6 }; /* bytes: "improvement" and "improve" are one word here */
+
+static int by_bytes(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+struct word_list {
+    struct arena *arena;
+    struct str *at;
+    size_t n, cap;
+};
+
+static bool is_small(struct str word)
+{
+    for (size_t i = 0; i < word.n; i++)
+        if (word.at[i] < 'a' || word.at[i] > 'z')
+            return false;
+    return true;
+}
+
+static size_t without_doubles(struct str *at, size_t n)
+{
+    size_t kept = 0;
+    if (n)
+        qsort(at, n, sizeof *at, by_bytes);
+    for (size_t i = 0; i < n; i++)
+        if (kept == 0 || !str_eq(at[kept - 1], at[i]))
+            at[kept++] = at[i];
+    return kept;
+}
+
+static struct str next_word(struct str *rest, bool *begins);
+
+static enum err add_words(void *arg, int64_t rec, int seq, struct str text, double number, struct error *e)
+{
+    struct word_list *list = arg;
+    bool begins = false;
+    (void)rec;
+    (void)seq;
+    (void)number;
+    (void)e;
+    for (struct str word; (word = next_word(&text, &begins)).n;) {
+        if (!is_small(word))
+            continue;
+        if (list->n == list->cap) {
+            list->n = without_doubles(list->at, list->n); /* so that memory follows the vocabulary, not the texts */
+            if (2 * list->n >= list->cap) {
+                list->cap = list->cap ? 2 * list->cap : 4096;
+                list->at = mem_grow(list->at, list->cap, sizeof *list->at);
+            }
+        }
+        struct str stem = {word.at, word.n < STEM ? word.n : STEM};
+        list->at[list->n++] = str_dup(list->arena, stem);
+    }
+    return ERR_OK;
+}
+
+enum err common_words_load(struct run *r, struct str facet, struct arena *a, struct common_words *out, struct error *e)
+{
+    struct arena scratch = {0};
+    struct word_list list = {.arena = &scratch};
+    enum err result = facet_each(r, facet, add_words, &list, e);
+    out->n = without_doubles(list.at, list.n);
+    out->at = arena_new(a, out->n, sizeof *out->at);
+    for (size_t i = 0; i < out->n; i++)
+        out->at[i] = str_dup(a, list.at[i]);
+    free(list.at);
+    arena_release(&scratch);
+    return result;
+}
+
+static bool is_stem(const struct common_words *common, struct str small)
+{
+    small.n = small.n < STEM ? small.n : STEM;
+    return bsearch(&small, common->at, common->n, sizeof small, by_bytes) != NULL;
+}
+
+/* "Planning" where texts say "plan". Only whole endings: the town of Porto is no port. */
+static bool is_common(const struct common_words *common, struct str word)
+{
+    static const struct str endings[] = {STR_INIT(""),     STR_INIT("s"),    STR_INIT("es"),
+                                         STR_INIT("ed"),   STR_INIT("ing"),  STR_INIT("ning"),
+                                         STR_INIT("ting"), STR_INIT("ment"), STR_INIT("er")};
+    char letters[32];
+    if (!common || !common->n || word.n > sizeof letters)
+        return false;
+    for (size_t i = 0; i < word.n; i++)
+        letters[i] = word.at[i] >= 'A' && word.at[i] <= 'Z' ? (char)(word.at[i] + 'a' - 'A') : word.at[i];
+    for (size_t k = 0; k < sizeof endings / sizeof *endings; k++) {
+        size_t end = endings[k].n;
+        if (word.n >= end + 3 && memcmp(letters + word.n - end, endings[k].at, end) == 0 &&
+            is_stem(common, (struct str){letters, word.n - end}))
+            return true;
+    }
+    return false;
+}
+
+static bool contains(struct str text, struct str word)
+{
+    for (size_t i = 0; i + word.n <= text.n; i++)
+        if (strncasecmp(text.at + i, word.at, word.n) == 0)
+            return true;
+    return false;
+}
+
+/* Enough different accounts have the word in their texts. */
+static bool is_supported(const struct support *s, struct str word)
+{
+    struct arena a = {0};
+    int64_t *seen = arena_new(&a, s->n, sizeof *seen);
+    size_t count = 0;
+    for (size_t i = 0; i < s->n && count < s->k; i++) {
+        if (!contains(s->texts[i], word))
+            continue;
+        int64_t account = s->accounts ? s->accounts[i] : (int64_t)i;
+        bool known = false;
+        for (size_t j = 0; j < count && !known; j++)
+            known = seen[j] == account;
+        if (!known)
+            seen[count++] = account;
+    }
+    arena_release(&a);
+    return count >= s->k;
+}
+
+/* The next word of *rest; *begins is set when a sentence starts with it. */
+static struct str next_word(struct str *rest, bool *begins)
+{
+    while (rest->n && !in_word((unsigned char)rest->at[0])) {
+        *begins |= rest->at[0] == '.' || rest->at[0] == '!' || rest->at[0] == '?';
+        rest->at++;
+        rest->n--;
+    }
+    struct str word = {rest->at, 0};
+    while (rest->n && in_word((unsigned char)rest->at[0])) {
+        rest->at++;
+        rest->n--;
+        word.n++;
+    }
+    return word;
+}
+
+bool support_has(const struct support *s, struct str text)
+{
+    bool begins = true;
+    for (struct str word; (word = next_word(&text, &begins)).n; begins = false)
+        if (looks_like_name(word, begins) && !is_common(s->common, word) && !is_supported(s, word))
+            return false;
+    return true;
+}
+
+struct str support_sentences(const struct support *s, struct str text, struct arena *a)
+{
+    struct buf kept = {0};
+    while (text.n) {
+        size_t end = str_find(text, STR(". "));
+        size_t n = end == SIZE_MAX ? text.n : end + 1;
+        struct str sentence = str_trim((struct str){text.at, n});
+        if (sentence.n && support_has(s, sentence)) {
+            if (kept.n)
+                buf_add_char(&kept, ' ');
+            buf_add(&kept, sentence);
+        }
+        text.at += n;
+        text.n -= n;
+    }
+    struct str out = str_dup(a, buf_str(&kept));
+    buf_release(&kept);
+    return out;
+}

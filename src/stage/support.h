@@ -1,0 +1,34 @@
+/*
+ * support.h: a name in a published text must come from enough people (PRIVACY R6). Words that look like names (a
+ * capital inside a sentence, digits, other alphabets) have to stand in texts of at least k accounts; a model that
+ * repeats one person's employer, or invents a town, is not believed. No model is asked. Layer: stage.
+ */
+#ifndef CLIO_STAGE_SUPPORT_H
+#define CLIO_STAGE_SUPPORT_H
+
+#include "store/records.h"
+
+/* Beginnings of all words written small somewhere in a facet's texts: a capital there is a heading's, not a name's. */
+struct common_words {
+    struct str *at; /* sorted, distinct */
+    size_t n;
+};
+
+MUST_USE enum err common_words_load(struct run *r, struct str facet, struct arena *a, struct common_words *out,
+                                    struct error *e);
+
+struct support {
+    const struct str *texts; /* [n] what the model was told about */
+    const int64_t *accounts; /* [n] whose text each is; NULL: each stands for an account of its own */
+    size_t n;
+    uint64_t k;                        /* accounts wanted */
+    const struct common_words *common; /* may be NULL */
+};
+
+/* Whether every name-like word of the text is supported. Cost: words x the texts' bytes. */
+bool support_has(const struct support *s, struct str text);
+
+/* The sentences of a text that are supported, in order, in the arena. */
+struct str support_sentences(const struct support *s, struct str text, struct arena *a);
+
+#endif
