@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 #include "cluster/choose_k.h"
+#include "num/hartigan.h"
 #include "num/kmeans.h"
 #include "store/clusters.h"
 #include "store/vectors.h"
@@ -71,6 +72,8 @@ static size_t choose_starts(size_t n, size_t k, size_t d)
     return starts < 1 ? 1 : starts > STARTS ? STARTS : (size_t)starts;
 }
 
+enum { REFINE_PASSES = 50 };
+
 /* The best of several seeded starts, by the mean squared distance; ties go to the earlier one. */
 static enum err best_of_starts(struct stage_context *c, struct mat points, size_t k, uint32_t *labels, struct arena *a,
                                struct kmeans_report *best, struct error *e)
@@ -84,6 +87,8 @@ static enum err best_of_starts(struct stage_context *c, struct mat points, size_
         enum err result = kmeans_run(points, &opts, centroids, tried, &report, c->par, e);
         if (result != ERR_OK)
             return result;
+        if (starts > 1) /* small enough to afford it */
+            report.wcss = hartigan_refine(points, centroids, tried, REFINE_PASSES);
         if (s == 0 || report.wcss < best->wcss) {
             *best = report;
             memcpy(labels, tried, points.n * sizeof *labels);
