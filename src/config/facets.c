@@ -48,6 +48,7 @@ static const struct member {
     {"lead", MEMBER_TEXT, AT(lead), 0, ON_TEXT},
     {"answer_start", MEMBER_TEXT, AT(answer_start), 0, ON_TEXT},
     {"name_form", MEMBER_TEXT, AT(name_form), 0, ON_TEXT},
+    {"name_start", MEMBER_TEXT, AT(name_start), 0, ON_TEXT},
     {"values", MEMBER_TEXTS, AT(values), AT(values_count), ON_CATEGORICAL},
     {"min", MEMBER_INT, AT(min), 0, ON_ORDINAL},
     {"max", MEMBER_INT, AT(max), 0, ON_ORDINAL},
@@ -201,7 +202,7 @@ static enum err unknown_member(struct str key, const struct place *p)
     if (suggest_best(&near))
         error_hint(p->e, "did you mean \"%s\"?", suggest_best(&near));
     else
-        error_hint(p->e, "known keys: name, kind, source, question, lead, answer_start, name_form, values, min, max, "
+        error_hint(p->e, "known keys: name, kind, source, question, lead, answer_start, name_form, name_start, values, min, max, "
                          "labels, answers, several, alone, cluster, lead, key");
     return result;
 }

@@ -4,6 +4,8 @@
 #include "hierarchy/tier.h"
 #include "stage/naming.h"
 
+#include <string.h>
+
 /* A level being made: parents proposed, and who was given to whom. */
 struct renaming {
     struct growth *g;
@@ -98,14 +100,13 @@ static bool accept(void *arg, size_t i, const struct asked *answer, const char *
     return naming_accept(answer, reason);
 }
 
-/* The middle of a parent's children, as the names are judged by it. */
-static const float *centre_of(const struct renaming *r, size_t above, struct arena *a)
+static struct mat children_of(const struct renaming *r, size_t above)
 {
-    float *sum = arena_zero(a, r->below->vectors.d, sizeof *sum);
+    struct mat out = {arena_new(r->g->arena, r->below->n * r->below->vectors.d, sizeof(float)), 0, r->below->vectors.d};
     for (size_t i = 0; i < r->below->n; i++)
-        for (size_t j = 0; r->parent[i] == r->from[above] && j < r->below->vectors.d; j++)
-            sum[j] += mat_row(r->below->vectors, i)[j];
-    return sum;
+        if (r->parent[i] == r->from[above])
+            memcpy(mat_row(out, out.n++), mat_row(r->below->vectors, i), out.d * sizeof(float));
+    return out;
 }
 
 static enum err take(void *arg, size_t i, const struct asked *answer, struct error *e)
@@ -117,8 +118,10 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
     struct naming named;
     struct str *taken = arena_new(r->g->arena, r->below->n, sizeof *taken);
     struct str *told = arena_new(r->g->arena, r->below->n, sizeof *told);
-    struct naming_judge judge = {
-        .centre = centre_of(r, i, r->g->arena), .taken = taken, .fallback = r->p->names[r->from[i]]};
+    struct naming_judge judge = {.start = r->g->facet->name_start,
+                                 .members = children_of(r, i),
+                                 .taken = taken,
+                                 .fallback = r->p->names[r->from[i]]};
     for (size_t k = 0; k < r->below->n; k++)
         if (r->parent[k] == r->from[i]) {
             told[judge.taken_count] = str_printf(r->g->arena, STR_FMT " " STR_FMT, STR_ARG(r->below->nodes[k].name),

@@ -40,7 +40,8 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
     }
     struct arena a = {0};
     struct naming named = {0};
-    struct naming_judge judge = {.centre = samples_centre(&l->samples, node.id, &a),
+    struct naming_judge judge = {.start = l->c->config->facets[l->facet].name_start,
+                                 .members = samples_vectors(&l->samples, node.id, &a),
                                  .support = samples_support(&l->samples, node.id, &a)};
     enum err result = naming_read(l->c, answer, &judge, &a, &named, e);
     l->nameless += named.name.n == 0;

@@ -92,16 +92,25 @@ struct support samples_support(const struct samples *s, int64_t cluster, struct 
         .texts = texts, .accounts = accounts, .n = n, .k = s->c->config->min_accounts, .common = &s->common};
 }
 
-const float *samples_centre(const struct samples *s, int64_t cluster, struct arena *a)
+struct mat samples_vectors(const struct samples *s, int64_t cluster, struct arena *a)
+{
+    struct mat out = {.d = s->vectors.at.d};
+    for (size_t i = 0; i < s->vectors.at.n; i++)
+        out.n += s->leaf[i] == cluster;
+    out.at = arena_new(a, out.n * out.d, sizeof(float));
+    for (size_t i = 0, k = 0; i < s->vectors.at.n; i++)
+        if (s->leaf[i] == cluster)
+            memcpy(mat_row(out, k++), mat_row(s->vectors.at, i), out.d * sizeof(float));
+    return out;
+}
+
+/* Sum of the members' unit rows: points where the centroid points. */
+static const float *centre_of(const struct samples *s, int64_t cluster, struct arena *a)
 {
     float *sum = arena_zero(a, s->vectors.at.d, sizeof *sum);
-    for (size_t i = 0; i < s->vectors.at.n; i++) {
-        if (s->leaf[i] != cluster)
-            continue;
-        const float *row = mat_row(s->vectors.at, i);
-        for (size_t j = 0; j < s->vectors.at.d; j++)
-            sum[j] += row[j];
-    }
+    for (size_t i = 0; i < s->vectors.at.n; i++)
+        for (size_t j = 0; s->leaf[i] == cluster && j < s->vectors.at.d; j++)
+            sum[j] += mat_row(s->vectors.at, i)[j];
     return sum;
 }
 
@@ -152,7 +161,7 @@ void samples_of(const struct samples *s, int64_t cluster, struct arena *a, struc
     for (size_t i = 0; i < n; i++)
         if (s->leaf[i] == cluster)
             rows[members++] = (uint32_t)i;
-    const float *sum = samples_centre(s, cluster, a);
+    const float *sum = centre_of(s, cluster, a);
 
     struct rng r = rng_seed(cfg->seed, (uint64_t)cluster);
     rng_shuffle(&r, rows, members);

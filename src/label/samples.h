@@ -29,8 +29,8 @@ void samples_close(struct samples *s);
 /* What all members of a cluster say, and whose words they are: names in a published text need support. In a. */
 struct support samples_support(const struct samples *s, int64_t cluster, struct arena *a);
 
-/* The middle of a cluster's rows (their sum), in a: [vectors.at.d]. */
-const float *samples_centre(const struct samples *s, int64_t cluster, struct arena *a);
+/* The vectors of a cluster's members, copied into a. */
+struct mat samples_vectors(const struct samples *s, int64_t cluster, struct arena *a);
 
 /* Fills members and contrast of the question, allocated in a. Seeded by the cluster's id. Cost: O(n d). */
 void samples_of(const struct samples *s, int64_t cluster, struct arena *a, struct naming_question *out);

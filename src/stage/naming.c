@@ -5,7 +5,9 @@
 #include "stage/prompt.h"
 #include "stage/scrub.h"
 
-enum { F_DESCRIPTION, F_SHORT, F_NAMES, FIELDS };
+#include <string.h>
+
+enum { F_DESCRIPTION, F_SHORT, F_GENERAL, F_NAMES, FIELDS };
 #define DESCRIPTION_START "Users asked"
 enum { PROMPT_TOKENS = 900 }; /* instructions and answer */
 
@@ -16,13 +18,15 @@ static const struct field fields[FIELDS] = {
                        .start = STR_INIT(DESCRIPTION_START),
                        .max_chars = DESCRIPTION_CHARS_MAX},
     [F_SHORT] = {.name = "short_name", .kind = FIELD_TEXT, .max_chars = SHORT_NAME_CHARS_MAX},
+    [F_GENERAL] = {.name = "general_name", .kind = FIELD_TEXT, .max_chars = NAME_CHARS_MAX},
     [F_NAMES] = {.name = "names",
                  .kind = FIELD_LIST,
                  .max_chars = NAME_CHARS_MAX,
                  .min = NAMES_PROPOSED,
                  .max = NAMES_PROPOSED},
 };
-static const struct schema naming_schema = {fields, FIELDS};
+/* How much likeness to a single member counts against a name. */
+static const float TOO_SPECIAL = 0.4f;
 
 /* As many lines as fit into `tokens`; a list of 50 long summaries must not push the question out of the window. */
 static void add_lines(struct buf *out, const struct str *lines, size_t n, size_t tokens)
@@ -62,7 +66,12 @@ enum err naming_request(struct stage_context *c, const struct naming_question *q
     if (result == ERR_OK)
         result = prompt_render(c->prompts, q->of_clusters ? "parent.user.txt" : "name.user.txt", vars, VARS, a,
                                &ask->user, e);
-    ask->answer = &naming_schema;
+    struct field *own = arena_new(a, FIELDS, sizeof *own);
+    memcpy(own, fields, sizeof fields);
+    own[F_GENERAL].start = q->facet->name_start;
+    struct schema *schema = arena_new(a, 1, sizeof *schema);
+    *schema = (struct schema){own, FIELDS};
+    ask->answer = schema;
     out->asks = ask;
     out->asks_count = 1;
     buf_release(&members);
@@ -160,7 +169,19 @@ static struct str name_of(struct str proposed, struct arena *a)
     return name;
 }
 
-static enum err closest_name(struct stage_context *c, const struct str *names, size_t n, const float *centre,
+/* Close to the members on average, and not to one of them alone. */
+static float fitness(struct mat members, const float *name)
+{
+    float sum = 0, most = 0;
+    for (size_t i = 0; i < members.n; i++) {
+        float s = dist_dot(mat_row(members, i), name, members.d);
+        sum += s;
+        most = s > most ? s : most;
+    }
+    return members.n ? sum / (float)members.n - TOO_SPECIAL * most : 0;
+}
+
+static enum err fittest_name(struct stage_context *c, const struct str *names, size_t n, struct mat members,
                              size_t *best, struct error *e)
 {
     struct model *m;
@@ -173,7 +194,7 @@ static enum err closest_name(struct stage_context *c, const struct str *names, s
     struct usage ignored = {0};
     result = m->ops->embed(m->ctx, names, n, vectors, &ignored, e);
     for (size_t i = 1; i < n && result == ERR_OK; i++)
-        if (dist_dot(mat_row(vectors, i), centre, vectors.d) > dist_dot(mat_row(vectors, *best), centre, vectors.d))
+        if (fitness(members, mat_row(vectors, i)) > fitness(members, mat_row(vectors, *best)))
             *best = i;
     arena_release(&a);
     return result;
@@ -189,13 +210,13 @@ static bool is_taken(const struct naming_judge *judge, struct str name, struct a
 }
 
 /* The proposals that may stand: free of private details, supported, and not a child's name. Returns how many. */
-static size_t standing_names(const struct field_value *list, const struct naming_judge *judge, struct arena *a,
-                             struct str *names)
+static size_t standing_names(const struct str *proposed, size_t count, const struct naming_judge *judge,
+                             struct arena *a, struct str *names)
 {
     size_t n = 0;
     struct str repeated = {0};
-    for (size_t i = 0; i < list->items_count && n < NAMES_PROPOSED; i++) {
-        struct str name = usable(list->items[i]) ? name_of(list->items[i], a) : (struct str){0};
+    for (size_t i = 0; i < count; i++) {
+        struct str name = usable(proposed[i]) ? name_of(proposed[i], a) : (struct str){0};
         if (name.n == 0 || !support_has(&judge->support, name))
             continue;
         if (is_taken(judge, name, a))
@@ -214,8 +235,12 @@ enum err naming_read(struct stage_context *c, const struct asked *answer, const 
                      struct arena *a, struct naming *out, struct error *e)
 {
     const struct field_value *v = answer->values[0];
-    struct str names[NAMES_PROPOSED];
-    size_t best, n = standing_names(&v[F_NAMES], judge, a, names);
+    struct str proposed[NAMES_PROPOSED + 1], names[NAMES_PROPOSED + 1];
+    size_t best, count = 0;
+    proposed[count++] = str_trim(str_printf(a, STR_FMT " " STR_FMT, STR_ARG(judge->start), STR_ARG(v[F_GENERAL].text)));
+    for (size_t i = 0; i < v[F_NAMES].items_count && count <= NAMES_PROPOSED; i++)
+        proposed[count++] = v[F_NAMES].items[i];
+    size_t n = standing_names(proposed, count, judge, a, names);
     *out = (struct naming){0};
     struct str subject = capitalised(without_dangling(line_of(v[F_SHORT].text, SHORT_NAME_CHARS_MAX, a)), a);
     if (!support_has(&judge->support, subject))
@@ -224,7 +249,7 @@ enum err naming_read(struct stage_context *c, const struct asked *answer, const 
         names[n++] = subject;
     if (n == 0)
         return ERR_OK;
-    enum err result = closest_name(c, names, n, judge->centre, &best, e);
+    enum err result = fittest_name(c, names, n, judge->members, &best, e);
     if (result != ERR_OK)
         return result;
     struct str said = str_printf(a, DESCRIPTION_START " " STR_FMT, STR_ARG(v[F_DESCRIPTION].text));

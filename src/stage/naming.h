@@ -42,7 +42,8 @@ bool naming_accept(const struct asked *answer, const char **reason);
 
 /* What decides between the names proposed. */
 struct naming_judge {
-    const float *centre;     /* the middle of the members, as wide as the embedding model */
+    struct str start;        /* the facet's name_start */
+    struct mat members;      /* their unit vectors, as wide as the embedding model */
     const struct str *taken; /* names that say too little here: a parent must not repeat a child's */
     size_t taken_count;
     struct str fallback;    /* when every proposal is taken; may be empty */
