@@ -42,7 +42,7 @@ struct facet_def {
     struct str lead;          /* text facets: what a few words are asked for first; they go in front of the value */
     struct str answer_start;  /* how the answer begins (never stored); may be empty */
     struct str name_form;     /* text facets: the form cluster names take, for example "an imperative sentence" */
-    struct str name_start; /* text facets: how the most general name proposed begins; may be empty */
+    struct str name_start;    /* text facets: how the most general name proposed begins; may be empty */
     const struct str *values; /* categorical by model: the allowed names; may be empty for free ones */
     size_t values_count;
     int64_t min, max;         /* ordinal */

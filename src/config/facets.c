@@ -202,8 +202,10 @@ static enum err unknown_member(struct str key, const struct place *p)
     if (suggest_best(&near))
         error_hint(p->e, "did you mean \"%s\"?", suggest_best(&near));
     else
-        error_hint(p->e, "known keys: name, kind, source, question, lead, answer_start, name_form, name_start, values, min, max, "
-                         "labels, answers, several, alone, cluster, lead, key");
+        error_hint(
+            p->e,
+            "known keys: name, kind, source, question, lead, answer_start, name_form, name_start, values, min, max, "
+            "labels, answers, several, alone, cluster, lead, key");
     return result;
 }
 

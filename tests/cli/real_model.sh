@@ -116,7 +116,7 @@ expect 0 export clusters --run "$run" --format csv
 equal 'csv and tsv' "$(grep -c . "$out")" "$(grep -c . "$scratch/clusters")"
 expect 0 export clusters --run "$run" --format json
 equal 'json and tsv' "$(grep -c '"id":' "$out")" "$(grep -c . "$scratch/nodes")"
-says 'audited by local:qwen2.5-coder-0.5b, not validated; data declared public'
+says 'audited by local:qwen2.5-coder-0.5b-instruct-q4_k_m, not validated; data declared public'
 if grep -q 'test data' "$out"; then fail "a real run is marked as scripted"; fi
 expect 0 tree "$run"
 says "$(head -n 1 "$scratch/nodes" | cut -f5)"
