@@ -4,7 +4,7 @@
 #include "pipeline/pipeline.h"
 #include "serve/server.h"
 
-enum { DEMO_SAMPLE = 100 }; /* about 20 minutes on two cores with the models on this computer */
+enum { DEMO_SAMPLE = 100 }; /* about 15 minutes on two cores with the models on this computer */
 
 /* clang-format off */
 static const struct option_row options[] = {
