@@ -255,8 +255,9 @@ enum err naming_read(struct stage_context *c, const struct asked *answer, const 
     struct str said = str_printf(a, DESCRIPTION_START " " STR_FMT, STR_ARG(v[F_DESCRIPTION].text));
     out->name = names[best];
     out->short_name = subject.n ? subject : without_dangling(line_of(out->name, SHORT_NAME_CHARS_MAX, a));
-    out->description = support_sentences(&judge->support, line_of(said, DESCRIPTION_CHARS_MAX, a), a);
-    if (out->description.n == 0)
-        out->description = str_printf(a, DESCRIPTION_START " about this: " STR_FMT ".", STR_ARG(out->name));
+    struct str kept = support_sentences(&judge->support, line_of(said, DESCRIPTION_CHARS_MAX, a), a);
+    if (!str_has_prefix(kept, STR(DESCRIPTION_START))) /* its beginning had no support */
+        kept = str_printf(a, DESCRIPTION_START " about this: " STR_FMT ". " STR_FMT, STR_ARG(out->name), STR_ARG(kept));
+    out->description = str_trim(kept);
     return ERR_OK;
 }

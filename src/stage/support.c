@@ -179,6 +179,34 @@ bool support_has(const struct support *s, struct str text)
     return true;
 }
 
+/* A list without the items that are not supported. Its beginning carries the sentence: without it nothing is left. */
+static struct str supported_items(const struct support *s, struct str sentence, struct arena *a)
+{
+    struct buf kept = {0};
+    bool begins = true;
+    while (sentence.n) {
+        size_t end = str_find(sentence, STR(", "));
+        size_t n = end == SIZE_MAX ? sentence.n : end;
+        struct str item = str_trim((struct str){sentence.at, n});
+        bool good = support_has(s, item);
+        if (begins && !good)
+            break;
+        if (good && !begins)
+            buf_addz(&kept, ", ");
+        if (good)
+            buf_add(&kept, item);
+        begins = false;
+        n = end == SIZE_MAX ? n : n + 2;
+        sentence.at += n;
+        sentence.n -= n;
+    }
+    if (kept.n && kept.at[kept.n - 1] != '.')
+        buf_add_char(&kept, '.');
+    struct str out = str_dup(a, buf_str(&kept));
+    buf_release(&kept);
+    return out;
+}
+
 struct str support_sentences(const struct support *s, struct str text, struct arena *a)
 {
     struct buf kept = {0};
@@ -186,7 +214,9 @@ struct str support_sentences(const struct support *s, struct str text, struct ar
         size_t end = str_find(text, STR(". "));
         size_t n = end == SIZE_MAX ? text.n : end + 1;
         struct str sentence = str_trim((struct str){text.at, n});
-        if (sentence.n && support_has(s, sentence)) {
+        if (sentence.n && !support_has(s, sentence))
+            sentence = supported_items(s, sentence, a);
+        if (sentence.n) {
             if (kept.n)
                 buf_add_char(&kept, ' ');
             buf_add(&kept, sentence);

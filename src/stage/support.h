@@ -28,7 +28,7 @@ struct support {
 /* Whether every name-like word of the text is supported. Cost: words x the texts' bytes. */
 bool support_has(const struct support *s, struct str text);
 
-/* The sentences of a text that are supported, in order, in the arena. */
+/* The text without what is not supported: list items, or else whole sentences. In the arena. */
 struct str support_sentences(const struct support *s, struct str text, struct arena *a);
 
 #endif

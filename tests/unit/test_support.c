@@ -53,6 +53,10 @@ static void only_supported_sentences_stay(void **state)
         support_sentences(&s, STR("Users asked for trips to Porto. One was Oda Brandt. They had little time."), &a);
     assert_string_equal(kept.at, "Users asked for trips to Porto. They had little time.");
     assert_int_equal(support_sentences(&s, STR("It was Lisbon."), &a).n, 0);
+    kept = support_sentences(&s, STR("Users asked for hotels, trains to Lisbon, and prices."), &a);
+    assert_string_equal(kept.at, "Users asked for hotels, and prices.");
+    kept = support_sentences(&s, STR("Users asked for hotels, trains to Lisbon."), &a);
+    assert_string_equal(kept.at, "Users asked for hotels.");
     arena_release(&a);
 }
 
