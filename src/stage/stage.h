@@ -29,7 +29,7 @@ struct stage_context {
     progress_fn *progress;
     void *progress_arg;
 
-    /* Models are opened when first asked for: a run whose answers are all in the ledger needs none. */
+    /* Models are opened when a stage that runs first asks for one. */
     struct model fast, strong, embed; /* through stage_model only */
     struct model_opts model_opts;
     const char *prompts; /* folder with replacements for prompts/, or NULL */
