@@ -361,21 +361,24 @@ static bool run_dialogue(struct local *l, const struct request *r, const atomic_
     return !d.stopped;
 }
 
-static enum err local_complete(void *ctx, const struct request *requests, size_t n, answer_fn *done, void *arg,
-                               const atomic_bool *stop, struct error *e)
+static enum err local_complete(void *ctx, const struct feed *feed, const atomic_bool *stop, struct error *e)
 {
     struct local *l = ctx;
     struct arena a = {0};
-    bool go_on = true;
-    for (size_t i = 0; i < n && go_on; i++) {
+    size_t index;
+    const struct request *r;
+    enum err result;
+    while ((result = feed->next(feed->arg, &index, &r, e)) == ERR_OK && r) {
         struct answer answer = {0};
-        go_on = run_dialogue(l, &requests[i], stop, &a, &answer);
-        if (go_on)
-            done(arg, i, &answer);
+        if (!run_dialogue(l, r, stop, &a, &answer)) {
+            result = error_set(e, ERR_INTERRUPTED, "stopped while the local model was answering");
+            break;
+        }
+        feed->done(feed->arg, index, &answer);
         arena_clear(&a);
     }
     arena_release(&a);
-    return go_on ? ERR_OK : error_set(e, ERR_INTERRUPTED, "stopped while the local model was answering");
+    return result;
 }
 
 /* ---- the oracle ---- */

@@ -54,6 +54,37 @@ void model_close(struct model *m)
     *m = (struct model){0};
 }
 
+/* An array as a feed. */
+struct list {
+    const struct request *requests;
+    size_t n, next;
+    answer_fn *done;
+    void *arg;
+};
+
+static enum err list_next(void *arg, size_t *index, const struct request **out, struct error *e)
+{
+    struct list *l = arg;
+    (void)e;
+    *index = l->next;
+    *out = l->next < l->n ? &l->requests[l->next++] : NULL;
+    return ERR_OK;
+}
+
+static void list_done(void *arg, size_t index, const struct answer *answer)
+{
+    const struct list *l = arg;
+    l->done(l->arg, index, answer);
+}
+
+enum err model_complete(const struct model *m, const struct request *requests, size_t n, answer_fn *done, void *arg,
+                        const atomic_bool *stop, struct error *e)
+{
+    struct list l = {.requests = requests, .n = n, .done = done, .arg = arg};
+    const struct feed feed = {.next = list_next, .done = list_done, .arg = &l};
+    return m->ops->complete(m->ctx, &feed, stop, e);
+}
+
 bool model_fingerprint_file(const char *path, struct hasher *h)
 {
     struct stat st;

@@ -52,21 +52,38 @@ struct answer {
 /* Called once for each request, in any order, from the calling thread. The answer is borrowed for the call. */
 typedef void answer_fn(void *arg, size_t index, const struct answer *answer);
 
+/*
+ * Where a provider takes requests from and puts answers. It pulls: whenever it has room for one more, and after every
+ * answer, so that thousands can be in flight while only those need memory.
+ */
+struct feed {
+    /*
+     * The next request and the number its answer is given back with; the request stays valid until then. *out NULL:
+     * none now. More may come with the answers still awaited (a question asked again); when none are, it was the last.
+     * An error ends everything.
+     */
+    enum err (*next)(void *arg, size_t *index, const struct request **out, struct error *e);
+    answer_fn *done;
+    /* Before a provider waits for others, and a few times a second while it does: time for small work, such as making
+     * answers durable. NULL: nothing to do. */
+    enum err (*rest)(void *arg, struct error *e);
+    void *arg;
+};
+
 struct model_info {
     char name[96];     /* "local:qwen2.5-coder-1.5b-instruct-q4_k_m": manifest and page */
     char identity[80]; /* changes when answers may change: file hash, server model name; part of answer keys */
     uint64_t context_tokens;
-    size_t in_flight; /* how many requests it likes to be given at once */
+    size_t in_flight; /* how many requests it holds at once, at most; embedding models: texts at once */
     size_t width;     /* embedding models: d */
     bool scripted;    /* a test double: runs made with it are marked everywhere */
 };
 
 struct model_ops {
     const char *scheme; /* "local" */
-    /* All or nothing only for trouble that concerns every request (server gone, bad key); one request's trouble is its
-     * answer. stop: set from outside to end early with ERR_INTERRUPTED. */
-    enum err (*complete)(void *ctx, const struct request *requests, size_t n, answer_fn *done, void *arg,
-                         const atomic_bool *stop, struct error *e);
+    /* Until the feed is empty. An error only for trouble that concerns every request (server gone, bad key); one
+     * request's trouble is its answer. stop: set from outside to end early with ERR_INTERRUPTED; may be NULL. */
+    enum err (*complete)(void *ctx, const struct feed *feed, const atomic_bool *stop, struct error *e);
     /* out [n][width], unit rows. NULL for models that only complete; complete is NULL for models that only embed. */
     enum err (*embed)(void *ctx, const struct str *texts, size_t n, struct mat out, struct usage *usage,
                       struct error *e);
@@ -92,6 +109,10 @@ struct model_opts {
  */
 MUST_USE enum err model_open(struct str spec, const struct model_opts *opts, struct model *out, struct error *e);
 void model_close(struct model *m); /* zeroed is fine */
+
+/* Requests that are all there already; answers come back with their place in the array. */
+MUST_USE enum err model_complete(const struct model *m, const struct request *requests, size_t n, answer_fn *done,
+                                 void *arg, const atomic_bool *stop, struct error *e);
 
 /*
  * What tells, without opening it, that a model is another one than before: the spec, and of its files the size and the

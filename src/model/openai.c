@@ -364,20 +364,22 @@ static enum err ask_one(struct openai *o, const struct request *r, size_t i, str
     return ERR_OK;
 }
 
-static enum err openai_complete(void *ctx, const struct request *requests, size_t n, answer_fn *done, void *arg,
-                                const atomic_bool *stop, struct error *e)
+static enum err openai_complete(void *ctx, const struct feed *feed, const atomic_bool *stop, struct error *e)
 {
     struct openai *o = ctx;
     struct arena a = {0};
     struct error own = {0};
-    enum err result = ERR_OK;
+    size_t index;
+    const struct request *r;
+    enum err result;
     e = e ? e : &own;
-    for (size_t k = 0; k < n && result == ERR_OK; k++) {
+    while ((result = feed->next(feed->arg, &index, &r, e)) == ERR_OK && r) {
         struct answer answer = {0};
-        for (size_t i = 0; i < requests[k].asks_count && result == ERR_OK && answer.status == ANSWER_OK; i++)
-            result = ask_one(o, &requests[k], i, &a, &answer, stop, e);
-        if (result == ERR_OK)
-            done(arg, k, &answer);
+        for (size_t i = 0; i < r->asks_count && result == ERR_OK && answer.status == ANSWER_OK; i++)
+            result = ask_one(o, r, i, &a, &answer, stop, e);
+        if (result != ERR_OK)
+            break;
+        feed->done(feed->arg, index, &answer);
         arena_clear(&a);
     }
     arena_release(&a);

@@ -86,19 +86,21 @@ static enum err answer_request(struct replay *r, const struct request *q, struct
     return ERR_OK;
 }
 
-static enum err replay_complete(void *ctx, const struct request *requests, size_t n, answer_fn *done, void *arg,
-                                const atomic_bool *stop, struct error *e)
+static enum err replay_complete(void *ctx, const struct feed *feed, const atomic_bool *stop, struct error *e)
 {
     struct arena a = {0};
-    enum err result = ERR_OK;
-    for (size_t i = 0; i < n && result == ERR_OK; i++) {
+    size_t index;
+    const struct request *r;
+    enum err result;
+    while ((result = feed->next(feed->arg, &index, &r, e)) == ERR_OK && r) {
         struct answer answer = {0};
         if (stop && atomic_load_explicit(stop, memory_order_relaxed))
             result = error_set(e, ERR_INTERRUPTED, "stopped while answers were replayed");
         else
-            result = answer_request(ctx, &requests[i], &a, &answer, e);
-        if (result == ERR_OK)
-            done(arg, i, &answer);
+            result = answer_request(ctx, r, &a, &answer, e);
+        if (result != ERR_OK)
+            break;
+        feed->done(feed->arg, index, &answer);
         arena_clear(&a);
     }
     arena_release(&a);

@@ -366,24 +366,25 @@ static void answer_request(const struct script *s, const struct request *r, stru
         }
 }
 
-static enum err script_complete(void *ctx, const struct request *requests, size_t n, answer_fn *done, void *arg,
-                                const atomic_bool *stop, struct error *e)
+static enum err script_complete(void *ctx, const struct feed *feed, const atomic_bool *stop, struct error *e)
 {
     struct script *s = ctx;
     struct arena a = {0};
-    enum err result = ERR_OK;
-    for (size_t i = 0; i < n && result == ERR_OK; i++) {
-        if (stop && atomic_load_explicit(stop, memory_order_relaxed)) {
+    size_t index;
+    const struct request *r;
+    enum err result;
+    while ((result = feed->next(feed->arg, &index, &r, e)) == ERR_OK && r) {
+        struct answer answer = {0};
+        if (stop && atomic_load_explicit(stop, memory_order_relaxed))
             result = error_set(e, ERR_INTERRUPTED, "stopped while the scripted model was answering");
-        } else if (s->down_after && s->answered >= s->down_after) {
+        else if (s->down_after && s->answered >= s->down_after)
             result = error_set(e, ERR_MODEL, "the scripted model is down, as its rules say");
-        } else {
-            struct answer answer = {0};
-            answer_request(s, &requests[i], &a, &answer);
-            s->answered++;
-            done(arg, i, &answer);
-            arena_clear(&a);
-        }
+        if (result != ERR_OK)
+            break;
+        answer_request(s, r, &a, &answer);
+        s->answered++;
+        feed->done(feed->arg, index, &answer);
+        arena_clear(&a);
     }
     arena_release(&a);
     return result;

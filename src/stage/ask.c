@@ -3,46 +3,133 @@
 #include "base/rng.h"
 #include "store/ledger.h"
 
+#include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* One index of the window on its way to an answer. */
+/*
+ * The window slides over the indices: `head` is the next one to hand over, `next` the next one to build. Between them
+ * an item is on its way through the ledger and the model, or settled and waiting for its turn. Unsettled ones own a
+ * request and are few; settled ones own their values alone, so that one slow answer does not stop the others.
+ */
+enum { WINDOW_PER_SLOT = 8, UNSETTLED_PER_SLOT = 2 };
+
 struct item {
     size_t index;
-    struct request request;
-    struct hash key;
-    uint64_t seed; /* of the first try */
+    bool settled, skipped;
     unsigned tries;
-    bool settled;
+    uint64_t seed; /* of the first try */
+    struct hash key;
+    struct request request;
+    struct arena arena; /* the request and what is parsed; goes back to the pool when settled */
     struct asked asked;
-    struct field_value *values[ASKS_MAX];
+    void *kept;         /* the values, once settled */
+    struct item *link;  /* the next one of the same list: a bucket of `sent`, `ready`, or an `equal` */
+    struct item *equal; /* wait for this one's answer, since they ask the same */
 };
 
 struct window {
     struct stage_context *c;
     const struct ask_job *job;
     struct model *model;
-    struct arena arena; /* requests and answers of this window */
-    struct item *items;
-    size_t n;
-    size_t *pending; /* items sent in this round */
-    struct error *e;
-    enum err result; /* first trouble met inside a callback */
+    struct item *items; /* [size], index i at i % size */
+    size_t size, head, next;
+    size_t unsettled, unsettled_most;
+    struct item *ready; /* to be looked up and sent again */
+    struct item **sent; /* [buckets] by key */
+    size_t buckets;     /* a power of two */
+    struct arena *pool; /* [unsettled_most] empty arenas */
+    size_t pool_n;
+    enum err result; /* first trouble met inside a callback, and its story */
+    struct error trouble;
 };
+
+/* ---- settled answers ---- */
+
+static size_t kept_bytes(const struct request *r, const struct asked *asked)
+{
+    size_t bytes = 0;
+    for (size_t a = 0; a < r->asks_count; a++) {
+        size_t fields = asked->values[a] ? r->asks[a].answer->fields_count : 0;
+        for (size_t f = 0; f < fields; f++) {
+            const struct field_value *v = &asked->values[a][f];
+            bytes += sizeof *v + v->text.n + v->items_count * sizeof *v->items;
+            for (size_t i = 0; i < v->items_count; i++)
+                bytes += v->items[i].n;
+        }
+    }
+    return bytes;
+}
+
+static struct str keep_text(char **at, struct str text)
+{
+    struct str kept = {*at, text.n};
+    if (text.n)
+        memcpy(*at, text.at, text.n);
+    *at += text.n;
+    return kept;
+}
+
+/* Copies the values into one block that ends with the item: structs first, texts behind them. */
+static void keep_values(struct item *it)
+{
+    const struct request *r = &it->request;
+    char *block = mem_new(1, kept_bytes(r, &it->asked)), *structs = block, *texts = block;
+    for (size_t a = 0; a < r->asks_count; a++)
+        for (size_t f = 0; it->asked.values[a] && f < r->asks[a].answer->fields_count; f++)
+            texts += sizeof(struct field_value) + it->asked.values[a][f].items_count * sizeof(struct str);
+    for (size_t a = 0; a < r->asks_count; a++) {
+        const struct field_value *from = it->asked.values[a];
+        size_t fields = from ? r->asks[a].answer->fields_count : 0;
+        struct field_value *to = (struct field_value *)(void *)structs;
+        structs += fields * sizeof *to;
+        for (size_t f = 0; f < fields; f++) {
+            to[f] = from[f];
+            to[f].text = keep_text(&texts, from[f].text);
+            to[f].items = (struct str *)(void *)structs;
+            structs += from[f].items_count * sizeof *to[f].items;
+            for (size_t i = 0; i < from[f].items_count; i++)
+                to[f].items[i] = keep_text(&texts, from[f].items[i]);
+        }
+        it->asked.values[a] = from ? to : NULL;
+    }
+    it->kept = block;
+}
+
+static void give_back(struct window *w, struct item *it)
+{
+    arena_clear(&it->arena);
+    w->pool[w->pool_n++] = it->arena;
+    it->arena = (struct arena){0};
+    w->unsettled--;
+}
+
+/* An answer is settled when it parses, or when the last try did not. */
+static void settle(struct window *w, struct item *it, bool ok)
+{
+    it->tries++;
+    it->asked.ok = ok;
+    it->settled = it->settled || ok || it->tries >= (w->job->tries ? w->job->tries : ASK_TRIES);
+    if (!it->settled)
+        return;
+    keep_values(it);
+    give_back(w, it);
+}
 
 static bool parse(struct window *w, struct item *it, const struct str *texts)
 {
     const struct request *r = &it->request;
+    it->asked = (struct asked){0};
     for (size_t a = 0; a < r->asks_count; a++) {
         const struct schema *schema = r->asks[a].answer;
-        it->values[a] = arena_zero(&w->arena, schema->fields_count, sizeof(struct field_value));
-        if (schema_parse(schema, texts[a], &w->arena, it->values[a], NULL) != ERR_OK) {
-            it->asked.reason = "the answer does not have the form asked for";
+        struct field_value *values = arena_zero(&it->arena, schema->fields_count, sizeof *values);
+        if (schema_parse(schema, str_dup(&it->arena, texts[a]), &it->arena, values, NULL) != ERR_OK) {
+            it->asked = (struct asked){.reason = "the answer does not have the form asked for"};
             return false;
         }
-        it->asked.values[a] = it->values[a];
+        it->asked.values[a] = values;
     }
     it->asked.ok = true;
-    it->asked.reason = NULL;
     const char *why = "the answer was not accepted";
     if (w->job->accept && !w->job->accept(w->job->arg, it->index, &it->asked, &why)) {
         it->asked.ok = false;
@@ -51,13 +138,23 @@ static bool parse(struct window *w, struct item *it, const struct str *texts)
     return it->asked.ok;
 }
 
-/* An answer is settled when it parses, or when the last try did not. */
-static void settle(const struct window *w, struct item *it, bool ok)
+static void hand_over(struct window *w)
 {
-    it->tries++;
-    it->settled = ok || it->tries >= (w->job->tries ? w->job->tries : ASK_TRIES);
-    it->asked.ok = ok;
+    size_t from = w->head;
+    for (; w->head < w->next && w->result == ERR_OK; w->head++) {
+        struct item *it = &w->items[w->head % w->size];
+        if (!it->settled && !it->skipped)
+            break;
+        if (it->settled)
+            w->result = w->job->take(w->job->arg, it->index, &it->asked, &w->trouble);
+        free(it->kept);
+        it->kept = NULL;
+    }
+    if (w->head > from)
+        stage_advance(w->c, (int64_t)(w->head - from));
 }
+
+/* ---- on the way to an answer ---- */
 
 /* Same question, other dice: the seed is part of the key. */
 static void make_key(struct window *w, struct item *it)
@@ -72,10 +169,88 @@ static enum err look_up(struct window *w, struct item *it, struct error *e)
         struct ledger_entry entry;
         bool found;
         make_key(w, it);
-        enum err result = ledger_get(w->c->run, it->key, &w->arena, &entry, &found, e);
+        enum err result = ledger_get(w->c->run, it->key, &it->arena, &entry, &found, e);
         if (result != ERR_OK || !found)
             return result;
         settle(w, it, entry.texts_count == it->request.asks_count && parse(w, it, entry.texts));
+    }
+    return ERR_OK;
+}
+
+/* Where the item with this key hangs among those sent, or would. */
+static struct item **find_sent(struct window *w, struct hash key)
+{
+    struct item **at = &w->sent[hash_u64(key) & (w->buckets - 1)];
+    while (*at && memcmp(&(*at)->key, &key, sizeof key) != 0)
+        at = &(*at)->link;
+    return at;
+}
+
+static void make_ready(struct window *w, struct item *it)
+{
+    it->link = w->ready;
+    w->ready = it;
+}
+
+static enum err build_next(struct window *w, struct item **out, struct error *e)
+{
+    struct item *it = &w->items[w->next % w->size];
+    *it = (struct item){.index = w->next, .skipped = true};
+    *out = it;
+    if (w->pool_n)
+        it->arena = w->pool[--w->pool_n];
+    w->unsettled++;
+    it->request.temperature = w->job->temperature;
+    it->request.seed = w->c->config->seed;
+    enum err result = w->job->build(w->job->arg, w->next++, &it->arena, &it->request, e);
+    it->seed = it->request.seed;
+    it->skipped = it->request.asks_count == 0;
+    if (it->skipped)
+        give_back(w, it);
+    return result;
+}
+
+/* Settles the item from the ledger, lets it wait for an equal one that is on its way, or has it sent. */
+static enum err look_before_sending(struct window *w, struct item *it, bool *send, struct error *e)
+{
+    *send = false;
+    enum err result = look_up(w, it, e);
+    if (result != ERR_OK || it->settled)
+        return result;
+    struct item **at = find_sent(w, it->key);
+    *send = !*at;
+    if (*send) {
+        it->link = NULL;
+        *at = it;
+    } else {
+        it->link = (*at)->equal;
+        (*at)->equal = it;
+    }
+    return ERR_OK;
+}
+
+static enum err next_request(void *arg, size_t *index, const struct request **out, struct error *e)
+{
+    struct window *w = arg;
+    *out = NULL;
+    for (bool send = false; !send;) {
+        struct item *it = w->ready;
+        enum err result = stage_check_stop(w->c, e);
+        if (w->result != ERR_OK || result != ERR_OK)
+            return w->result != ERR_OK ? w->result : result;
+        if (it)
+            w->ready = it->link;
+        else if (w->next < w->job->count && w->next - w->head < w->size && w->unsettled < w->unsettled_most)
+            result = build_next(w, &it, e);
+        else
+            return ERR_OK;
+        if (result == ERR_OK && !it->skipped)
+            result = look_before_sending(w, it, &send, e);
+        if (result != ERR_OK)
+            return result;
+        *index = (size_t)(it - w->items);
+        *out = send ? &it->request : NULL;
+        hand_over(w);
     }
     return ERR_OK;
 }
@@ -95,16 +270,12 @@ static const char *const status_reasons[] = {
     [ANSWER_FAILED] = "the model did not answer",
 };
 
-static void on_answer(void *arg, size_t sent, const struct answer *answer)
+static void read_answer(struct window *w, struct item *it, const struct answer *answer)
 {
-    struct window *w = arg;
-    struct item *it = &w->items[w->pending[sent]];
-    add_usage(&w->c->usage, &answer->usage);
     if (answer->status != ANSWER_OK) {
-        it->asked.reason = status_reasons[answer->status];
+        it->asked = (struct asked){.reason = status_reasons[answer->status]};
+        it->settled = answer->status == ANSWER_TOO_LONG; /* asking again cannot help */
         settle(w, it, false);
-        if (answer->status == ANSWER_TOO_LONG)
-            it->settled = true; /* asking again cannot help */
         return;
     }
     struct ledger_entry entry = {.texts = answer->texts,
@@ -112,76 +283,63 @@ static void on_answer(void *arg, size_t sent, const struct answer *answer)
                                  .tokens_in = answer->usage.tokens_in,
                                  .tokens_cached = answer->usage.tokens_cached,
                                  .tokens_out = answer->usage.tokens_out};
-    if (w->result == ERR_OK)
-        w->result = ledger_put(w->c->run, w->c->stage, it->key, &entry, w->e);
-    struct str texts[ASKS_MAX];
-    for (size_t a = 0; a < it->request.asks_count; a++)
-        texts[a] = str_dup(&w->arena, answer->texts[a]);
-    settle(w, it, parse(w, it, texts));
+    w->result = ledger_put(w->c->run, w->c->stage, it->key, &entry, &w->trouble);
+    settle(w, it, parse(w, it, answer->texts));
 }
 
-/* Whether an equal request is on its way already: its answer will be in the ledger when this one is looked up again. */
-static bool is_pending(const struct window *w, size_t sent, struct hash key)
+static void on_answer(void *arg, size_t slot, const struct answer *answer)
 {
-    for (size_t i = 0; i < sent; i++)
-        if (memcmp(&w->items[w->pending[i]].key, &key, sizeof key) == 0)
-            return true;
-    return false;
-}
-
-static enum err send_missing(struct window *w, struct error *e)
-{
-    struct request *requests = arena_new(&w->arena, w->n, sizeof *requests);
-    for (;;) {
-        size_t missing = 0;
-        for (size_t i = 0; i < w->n; i++) {
-            enum err result = look_up(w, &w->items[i], e);
-            if (result != ERR_OK)
-                return result;
-            if (!w->items[i].settled && !is_pending(w, missing, w->items[i].key)) {
-                requests[missing] = w->items[i].request;
-                w->pending[missing++] = i;
-            }
-        }
-        if (missing == 0)
-            return ERR_OK;
-        enum err result = w->model->ops->complete(w->model->ctx, requests, missing, on_answer, w, w->c->stop, e);
-        if (w->result != ERR_OK)
-            return w->result;
-        if (result != ERR_OK)
-            return result;
+    struct window *w = arg;
+    struct item *it = &w->items[slot], *equal = it->equal;
+    *find_sent(w, it->key) = it->link;
+    it->equal = NULL;
+    add_usage(&w->c->usage, &answer->usage);
+    if (w->result != ERR_OK)
+        return;
+    read_answer(w, it, answer);
+    if (!it->settled)
+        make_ready(w, it);
+    while (equal) {
+        struct item *rest = equal->link;
+        make_ready(w, equal);
+        equal = rest;
     }
+    hand_over(w);
 }
 
-static enum err build_window(struct window *w, size_t *next, size_t size, struct error *e)
+static enum err rest(void *arg, struct error *e)
 {
-    w->items = arena_zero(&w->arena, size, sizeof *w->items);
-    w->pending = arena_new(&w->arena, size, sizeof *w->pending);
-    for (w->n = 0; *next < w->job->count && w->n < size; (*next)++) {
-        struct item *it = &w->items[w->n];
-        it->index = *next;
-        it->request.temperature = w->job->temperature;
-        it->request.seed = w->c->config->seed;
-        enum err result = w->job->build(w->job->arg, *next, &w->arena, &it->request, e);
-        it->seed = it->request.seed;
-        if (result != ERR_OK)
-            return result;
-        if (it->request.asks_count)
-            w->n++;
-        else
-            memset(it, 0, sizeof *it);
-    }
-    return ERR_OK;
+    struct window *w = arg;
+    return ledger_rest(w->c->run, e);
 }
 
-static enum err hand_over(struct window *w, struct error *e)
+/* ---- all of it ---- */
+
+static void window_init(struct window *w)
 {
-    for (size_t i = 0; i < w->n; i++) {
-        enum err result = w->job->take(w->job->arg, w->items[i].index, &w->items[i].asked, e);
-        if (result != ERR_OK)
-            return result;
+    size_t slots = w->model->info.in_flight ? w->model->info.in_flight : 1;
+    slots = slots < w->job->count ? slots : w->job->count;
+    w->size = slots * WINDOW_PER_SLOT;
+    w->unsettled_most = slots * UNSETTLED_PER_SLOT;
+    for (w->buckets = 16; w->buckets < 2 * slots;)
+        w->buckets *= 2;
+    w->items = mem_zero(w->size, sizeof *w->items);
+    w->sent = mem_zero(w->buckets, sizeof *w->sent);
+    w->pool = mem_zero(w->unsettled_most, sizeof *w->pool);
+}
+
+static void window_release(struct window *w)
+{
+    for (; w->head < w->next; w->head++) {
+        struct item *it = &w->items[w->head % w->size];
+        arena_release(&it->arena);
+        free(it->kept);
     }
-    return ERR_OK;
+    for (size_t i = 0; i < w->pool_n; i++)
+        arena_release(&w->pool[i]);
+    free(w->items);
+    free(w->sent);
+    free(w->pool);
 }
 
 enum err ask_each(struct stage_context *c, const struct ask_job *job, struct error *e)
@@ -192,22 +350,17 @@ enum err ask_each(struct stage_context *c, const struct ask_job *job, struct err
     enum err result = stage_model(c, job->role, &model, e);
     if (result != ERR_OK)
         return result;
-    struct window w = {.c = c, .job = job, .model = model, .e = e};
-    size_t size = model->info.in_flight ? model->info.in_flight : 1;
-    for (size_t next = 0; next < job->count && result == ERR_OK;) {
-        size_t from = next;
-        result = stage_check_stop(c, e);
-        if (result == ERR_OK)
-            result = build_window(&w, &next, size, e);
-        if (result == ERR_OK)
-            result = send_missing(&w, e);
-        if (result == ERR_OK)
-            result = hand_over(&w, e);
-        if (result == ERR_OK)
-            stage_advance(c, (int64_t)(next - from));
-        arena_clear(&w.arena);
+    struct window w = {.c = c, .job = job, .model = model};
+    const struct feed feed = {.next = next_request, .done = on_answer, .rest = rest, .arg = &w};
+    window_init(&w);
+    result = model->ops->complete(model->ctx, &feed, c->stop, e);
+    if (w.result != ERR_OK) {
+        result = w.result;
+        if (e)
+            *e = w.trouble;
     }
-    arena_release(&w.arena);
+    assert(result != ERR_OK || w.head == job->count);
+    window_release(&w);
     /* Answers that did arrive are kept even when the stage fails. */
     enum err flush = ledger_flush(c->run, result == ERR_OK ? e : NULL);
     return result != ERR_OK ? result : flush;

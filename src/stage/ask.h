@@ -1,9 +1,12 @@
 /*
  * ask.h: asking a model many things, through the ledger. The one way stages call models.
  *
- * ask_each builds request 0..count-1, looks each up in the ledger, sends the missing ones, makes every answer durable,
- * parses it strictly, and hands it over in index order. An answer that does not parse is asked again (ASK_TRIES in all
- * unless the job says otherwise, each with its own seed and key); then it is handed over as failed. Layer: stage.
+ * ask_each builds request 0..count-1, looks each up in the ledger, lets the model pull the missing ones, makes every
+ * answer durable, parses it strictly, and hands it over in index order. An answer that does not parse is asked again
+ * (ASK_TRIES in all unless the job says otherwise, each with its own seed and key); then it is handed over as failed.
+ *
+ * Memory: a request for each of the model's slots (model_info.in_flight) and as many again that wait for them, and the
+ * values alone of answers that wait for a slower one before them, at most eight times the slots.      Layer: stage.
  */
 #ifndef CLIO_STAGE_ASK_H
 #define CLIO_STAGE_ASK_H

@@ -81,6 +81,11 @@ enum err ledger_flush(struct run *r, struct error *e)
     return db_flush(r->db, e);
 }
 
+enum err ledger_rest(struct run *r, struct error *e)
+{
+    return db_group_end(r->db, 0, e);
+}
+
 enum err ledger_usage(struct run *r, ledger_usage_fn *fn, void *arg, struct error *e)
 {
     sqlite3_stmt *q;

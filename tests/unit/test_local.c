@@ -61,7 +61,7 @@ static void run(const struct model *m, const struct request *r, size_t n, struct
 {
     struct error e = {0};
     *g = (struct got){0};
-    if (m->ops->complete(m->ctx, r, n, on_answer, g, NULL, &e) != ERR_OK)
+    if (model_complete(m, r, n, on_answer, g, NULL, &e) != ERR_OK)
         fail_msg("%s", e.text);
     assert_int_equal(g->n, n);
 }
@@ -223,7 +223,7 @@ static void stops_when_told(void **state)
     struct request r[] = {request(&a, 1, 0, 1), request(&a, 1, 0, 2), request(&a, 1, 0, 3)};
     struct stopper s = {0};
     struct error e = {0};
-    assert_int_equal(m->ops->complete(m->ctx, r, 3, on_answer_stop, &s, &s.stop, &e), ERR_INTERRUPTED);
+    assert_int_equal(model_complete(m, r, 3, on_answer_stop, &s, &s.stop, &e), ERR_INTERRUPTED);
     assert_int_equal(s.got.n, 1);
     arena_release(&s.got.arena);
 }

@@ -148,7 +148,7 @@ static enum err play(const struct reply *replies, size_t n, const char *options,
     struct model m = open_model(s, options);
     struct request r = {
         .system = STR("Be \"brief\"."), .asks = asks, .asks_count = asks_n, .temperature = 0.2, .seed = 9};
-    enum err result = m.ops->complete(m.ctx, &r, 1, on_answer, g, NULL, e);
+    enum err result = model_complete(&m, &r, 1, on_answer, g, NULL, e);
     model_close(&m);
     return result;
 }
@@ -245,7 +245,7 @@ static void a_server_that_stays_down_ends_the_stage(void **state)
         requests[i] = (struct request){.asks = &five_asks[i], .asks_count = 1};
     server_start(&s, down, 35);
     struct model m = open_model(&s, "");
-    assert_int_equal(m.ops->complete(m.ctx, requests, 5, on_answer, &g, NULL, &e), ERR_MODEL);
+    assert_int_equal(model_complete(&m, requests, 5, on_answer, &g, NULL, &e), ERR_MODEL);
     assert_int_equal(s.served, 35);
     assert_int_equal(g.n, 4); /* the fifth in a row is one too many */
     assert_int_equal(g.answer.status, ANSWER_FAILED);
@@ -273,11 +273,11 @@ static void one_poison_request_does_not_end_the_stage(void **state)
     server_start(&s, replies, 13);
     struct model m = open_model(&s, "");
     /* Repeated with patience the first time, and once each time it is asked again. */
-    assert_int_equal(m.ops->complete(m.ctx, requests, 6, on_answer, &g, NULL, &e), ERR_OK);
+    assert_int_equal(model_complete(&m, requests, 6, on_answer, &g, NULL, &e), ERR_OK);
     assert_int_equal(s.served, 12);
     assert_int_equal(g.n, 6);
     assert_int_equal(g.answer.status, ANSWER_FAILED);
-    assert_int_equal(m.ops->complete(m.ctx, requests + 6, 1, on_answer, &g, NULL, &e), ERR_OK);
+    assert_int_equal(model_complete(&m, requests + 6, 1, on_answer, &g, NULL, &e), ERR_OK);
     assert_int_equal(g.answer.status, ANSWER_OK);
     arena_release(&g.arena);
     model_close(&m);
@@ -381,7 +381,7 @@ static void stops_while_waiting(void **state)
     pthread_t thread;
     double start = clock_seconds();
     assert_int_equal(pthread_create(&thread, NULL, set_soon, &stop), 0);
-    assert_int_equal(m.ops->complete(m.ctx, &r, 1, on_answer, &g, &stop, NULL), ERR_INTERRUPTED);
+    assert_int_equal(model_complete(&m, &r, 1, on_answer, &g, &stop, NULL), ERR_INTERRUPTED);
     assert_true(clock_seconds() - start < 10);
     pthread_join(thread, NULL);
     model_close(&m);

@@ -63,7 +63,7 @@ static void test_gives_what_is_there(void **state)
     assert_true(m.info.scripted);
     struct request r[] = {request(1, 2), request(2, 2), request(1, 1), request(1, 2)};
     struct got g = {0};
-    OK(m.ops->complete(m.ctx, r, 4, on_answer, &g, NULL, &e));
+    OK(model_complete(&m, r, 4, on_answer, &g, NULL, &e));
     assert_int_equal(g.n, 4);
     assert_int_equal(g.status[0], ANSWER_OK);
     assert_string_equal(g.texts[0][0], "{\"answer\": \"3:4\"}");

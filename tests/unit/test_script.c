@@ -80,7 +80,7 @@ static struct got ask(const struct model *m, const struct ask *asks, size_t n, u
     struct got g = {0};
     struct request r = {.system = STR("You describe."), .asks = asks, .asks_count = n, .seed = seed};
     struct error e = {0};
-    assert_int_equal(m->ops->complete(m->ctx, &r, 1, on_answer, &g, NULL, &e), ERR_OK);
+    assert_int_equal(model_complete(m, &r, 1, on_answer, &g, NULL, &e), ERR_OK);
     assert_int_equal(g.n, 1);
     return g;
 }
@@ -215,7 +215,7 @@ static void down_after_some_answers(void **state)
     struct request r[4] = {{.asks = &a, .asks_count = 1}, {.asks = &a, .asks_count = 1}, {.asks = &a, .asks_count = 1}};
     struct got g = {0};
     struct error e = {0};
-    assert_int_equal(m.ops->complete(m.ctx, r, 3, on_answer, &g, NULL, &e), ERR_MODEL);
+    assert_int_equal(model_complete(&m, r, 3, on_answer, &g, NULL, &e), ERR_MODEL);
     assert_int_equal(g.n, 2);
     arena_release(&g.arena);
     model_close(&m);
@@ -243,7 +243,7 @@ static void stops_when_told(void **state)
     struct ask a = {STR(conversation), &facets};
     struct request r = {.asks = &a, .asks_count = 1};
     struct got g = {0};
-    assert_int_equal(m.ops->complete(m.ctx, &r, 1, on_answer, &g, &stop, NULL), ERR_INTERRUPTED);
+    assert_int_equal(model_complete(&m, &r, 1, on_answer, &g, &stop, NULL), ERR_INTERRUPTED);
     assert_int_equal(g.n, 0);
     model_close(&m);
 }
@@ -277,7 +277,7 @@ static void is_fast(void **state)
     for (size_t i = 0; i < N; i++) {
         struct ask asks[] = {{STR(conversation), &facets}, {STR("How concerning?"), &concern}};
         struct request r = {.asks = asks, .asks_count = 2, .seed = i};
-        assert_int_equal(m.ops->complete(m.ctx, &r, 1, on_answer, &g, NULL, NULL), ERR_OK);
+        assert_int_equal(model_complete(&m, &r, 1, on_answer, &g, NULL, NULL), ERR_OK);
         arena_clear(&g.arena);
     }
     double rate = N / (clock_seconds() - start);
