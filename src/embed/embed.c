@@ -1,5 +1,7 @@
 #include "embed/embed.h"
 
+#include "num/dist.h"
+#include "stage/lead.h"
 #include "store/records.h"
 #include "store/vectors.h"
 
@@ -31,7 +33,31 @@ static enum err collect(void *arg, int64_t rec, int seq, struct str text, double
     return ERR_OK;
 }
 
-static enum err embed_texts(struct stage_context *c, struct model *m, const struct texts *t, struct mat out,
+/*
+ * A value with a lead lies in the middle between its two parts: read as one sentence, the verb and the details of a
+ * request outweigh its field, and everything that is to be "explained" ends in one cluster.
+ */
+static enum err embed_parts(struct stage_context *c, struct model *m, const struct str *texts, struct mat rows,
+                            struct error *e)
+{
+    struct str lead[CHUNK], rest[CHUNK];
+    struct arena a = {0};
+    struct mat leads = {arena_new(&a, rows.n * rows.d, sizeof(float)), rows.n, rows.d};
+    for (size_t i = 0; i < rows.n; i++) {
+        lead[i] = lead_of(texts[i], &rest[i]);
+        lead[i] = lead[i].n ? lead[i] : texts[i];
+    }
+    enum err result = m->ops->embed(m->ctx, lead, rows.n, leads, &c->usage, e);
+    if (result == ERR_OK)
+        result = m->ops->embed(m->ctx, rest, rows.n, rows, &c->usage, e);
+    for (size_t i = 0; result == ERR_OK && i < rows.n * rows.d; i++)
+        rows.at[i] += leads.at[i];
+    dist_normalise(rows);
+    arena_release(&a);
+    return result;
+}
+
+static enum err embed_texts(struct stage_context *c, struct model *m, bool parts, const struct texts *t, struct mat out,
                             struct error *e)
 {
     for (size_t from = 0; from < t->n; from += CHUNK) {
@@ -39,7 +65,8 @@ static enum err embed_texts(struct stage_context *c, struct model *m, const stru
         struct mat rows = {mat_row(out, from), n, out.d};
         enum err result = stage_check_stop(c, e);
         if (result == ERR_OK)
-            result = m->ops->embed(m->ctx, t->at + from, n, rows, &c->usage, e);
+            result = parts ? embed_parts(c, m, t->at + from, rows, e)
+                           : m->ops->embed(m->ctx, t->at + from, n, rows, &c->usage, e);
         if (result != ERR_OK)
             return result;
         stage_advance(c, (int64_t)n);
@@ -47,14 +74,14 @@ static enum err embed_texts(struct stage_context *c, struct model *m, const stru
     return ERR_OK;
 }
 
-static enum err embed_facet(struct stage_context *c, struct model *m, struct str facet, struct texts *t,
+static enum err embed_facet(struct stage_context *c, struct model *m, const struct facet_def *facet, struct texts *t,
                             struct error *e)
 {
     size_t d = m->info.width;
     struct mat vectors = {mem_new(t->n * d, sizeof(float)), t->n, d};
-    enum err result = embed_texts(c, m, t, vectors, e);
+    enum err result = embed_texts(c, m, facet->lead.n > 0, t, vectors, e);
     if (result == ERR_OK)
-        result = vectors_write(c->run, facet, vectors, t->recs, e);
+        result = vectors_write(c->run, facet->name, vectors, t->recs, e);
     free(vectors.at);
     return result;
 }
@@ -79,7 +106,7 @@ enum err embed_run(struct stage_context *c, struct error *e)
         struct texts t = {.arena = &a};
         result = facet_each(c->run, c->config->facets[f].name, collect, &t, e);
         if (result == ERR_OK)
-            result = embed_facet(c, m, c->config->facets[f].name, &t, e);
+            result = embed_facet(c, m, &c->config->facets[f], &t, e);
         free(t.at);
         free(t.recs);
         arena_release(&a);

@@ -8,6 +8,7 @@
 #include "facets/plan.h"
 #include "ingest/render.h"
 #include "stage/ask.h"
+#include "stage/lead.h"
 #include "stage/prompt.h"
 #include "stage/scrub.h"
 #include "store/records.h"
@@ -292,10 +293,8 @@ static enum err put_value(struct extraction *x, int64_t rec, const struct facet_
             result = facet_put(x->c->run, rec, f->name, (int)i, buf_str(&line), (double)NAN, e);
         }
     } else {
-        if (f->lead.n && str_trim(v[-1].text).n) {
-            text_add_line(&line, v[-1].text);
-            buf_addz(&line, ": ");
-        }
+        if (f->lead.n)
+            lead_add(&line, v[-1].text);
         text_add_line(&line, v->text);
         result = facet_put(x->c->run, rec, f->name, 0, buf_str(&line), (double)NAN, e);
     }

@@ -37,7 +37,7 @@ static struct field field_of(const struct facet_def *f, struct arena *a)
 }
 
 /* A few words before the sentence make a small model say what it is about, instead of repeating what was said. */
-static struct field lead_of(const struct facet_def *f, struct arena *a)
+static struct field lead_field(const struct facet_def *f, struct arena *a)
 {
     return (struct field){
         .name = str_printf(a, "%s_subject", str_dupz(a, f->name)).at, .kind = FIELD_TEXT, .max_chars = LEAD_CHARS};
@@ -52,7 +52,7 @@ static enum err add_facet(struct facet_ask *ask, const struct facet_def *f, stru
     for (size_t i = 0; i < n; i++)
         fields[i] = ask->schema.fields[i];
     if (f->lead.n)
-        fields[n++] = lead_of(f, a);
+        fields[n++] = lead_field(f, a);
     fields[n] = field_of(f, a);
     ask->field[ask->count] = n;
     ask->facets[ask->count++] = f;
