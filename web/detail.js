@@ -112,7 +112,7 @@ export function showRun(run, tree) {
   fill(find("detail"),
     make("h2", null, "The whole run"),
     make("p.text", null, "Choose a cluster in the tree or on the map to see what it is about and how it differs from the run."),
-    make("dl.facts", null, fact("Conversations", count(run.totals.kept)), fact("Clusters", count(t.leaves_shown)), fact("Accounts", count(run.totals.accounts))),
+    make("dl.facts", null, fact("Conversations", about(run.totals.rounded, count(run.totals.kept))), fact("Clusters", count(t.leaves_shown)), fact("Accounts", accounts(run))),
     weeks(run.weeks),
     run.facets.filter((f) => f.kind !== "text").flatMap((f) => breakdown({
       facet: f.name, kind: f.kind,
@@ -121,9 +121,13 @@ export function showRun(run, tree) {
     heading("Not shown"), withheld(run, t));
 }
 
+/* Totals are rounded where they would tell the size of something small; then they are never shown as exact. */
+const about = (rounded, text) => (rounded ? "about " : "") + text;
+export const kept = (run) => about(run.totals.rounded, plural(run.totals.kept, "conversation"));
+const accounts = (run) => about(run.totals.accounts_rounded, count(run.totals.accounts));
+
 /* A number that is withheld would tell the size of something small. */
 const known = (n) => n === null ? "not told" : count(n);
-const kept = (run) => (run.totals.rounded ? "about " : "") + plural(run.totals.kept, "conversation");
 
 function withheld(run, t) {
   const w = t.withheld, of = (part) => part.conversations === null ? known(part.clusters) : `${count(part.clusters)} (${plural(part.conversations, "conversation")})`;
@@ -144,7 +148,7 @@ export function showAbout(run, tree) {
     make("table.table", null, make("tbody", null,
       line("Smallest cluster shown", `${plural(p.min_accounts, "account")} and ${plural(p.min_conversations, "conversation")}`),
       line("Smallest breakdown, week or map cell", p.public ? "any: the data is declared public" : plural(p.min_cell_accounts, "account")),
-      line("Accounts", p.account_per_conversation ? "the data has none: every conversation counts as one" : count(run.totals.accounts)),
+      line("Accounts", p.account_per_conversation ? "the data has none: every conversation counts as one" : accounts(run)),
       line("Data", p.public ? "declared public by whoever made this run" : "not public"),
       line("Names and descriptions", run.audit.label),
       line("Lowest rating shown", `${p.audit_min} of 5`),
@@ -152,7 +156,7 @@ export function showAbout(run, tree) {
     make("h3", null, "What was held back"), withheld(run, run.trees[tree]),
     make("h3", null, "How it was made"),
     make("table.table", null, make("tbody", null,
-      line("Read", plural(run.totals.imported, "conversation")),
+      line("Read", about(run.totals.rounded, plural(run.totals.imported, "conversation"))),
       line("Kept", kept(run)),
       line("Sampling", s.sample ? `${count(s.sample)} drawn by ${s.by}` : `all ${s.by}`),
       s.screened ? line("Screened", "by a question to a model") : null,

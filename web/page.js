@@ -2,7 +2,7 @@
 import { make, find, fill, count, plural, percent, times, title, bar, load } from "/dom.js";
 import { kindColour, shareColour, ratioColour, gradient } from "/colour.js";
 import { follow, showProgress } from "/progress.js";
-import { showNode, showRun, showAbout } from "/detail.js";
+import { showNode, showRun, showAbout, kept } from "/detail.js";
 import { setMapData, setMapFill, setMapLegend, setMapSelection, setMapHandlers, redraw } from "/map.js";
 
 const state = { view: null, tree: null, by: "size", measure: "share", node: null };
@@ -61,8 +61,9 @@ function showPane(pane) {
 
 function showHead() {
   const p = run.privacy, t = run.trees[state.tree];
-  document.title = `Clio: ${plural(t.leaves_shown, "cluster")} of ${plural(run.totals.kept, "conversation")}`;
-  find("headline").textContent = `${plural(run.totals.kept, "conversation")} in ${plural(t.leaves_shown, "cluster")}`;
+  document.title = `Clio: ${plural(t.leaves_shown, "cluster")} of ${kept(run)}`;
+  const all = kept(run);
+  find("headline").textContent = `${all[0].toUpperCase()}${all.slice(1)} in ${plural(t.leaves_shown, "cluster")}`;
   find("scripted").hidden = !run.scripted;
   const badge = (text, tip, strong) => make(strong ? "li.strong" : "li", { title: tip }, text);
   fill(find("badges"),

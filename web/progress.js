@@ -1,13 +1,12 @@
 // The stages of the run, live. Events hold numbers and stage names only.
-import { make, find, fill, count, plural, duration } from "/dom.js";
+import { make, find, fill, count, plural, duration, load } from "/dom.js";
 
-const titles = {
-  import: "Read the files", screen: "Keep the conversations in question", facets: "Ask what each conversation is about",
-  embed: "Turn descriptions into vectors", cluster: "Group similar conversations", threshold: "Set aside groups that are too small",
-  label: "Name the clusters", hierarchy: "Build the tree", audit: "Rate every name for privacy", project: "Draw the map",
-  publish: "Release what passed",
-};
-const order = Object.keys(titles);
+let order = [], titles = {}; // as the program has them
+load("/api/stages").then((list) => {
+  order = list.map((stage) => stage.name);
+  titles = Object.fromEntries(list.map((stage) => [stage.name, stage.title]));
+  showProgress();
+}, () => {}); // the names say enough
 const marks = { done: "✓", failed: "!", now: "", waiting: "", kept: "✓" };
 
 const stages = new Map(); // name -> latest event

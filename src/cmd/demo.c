@@ -1,8 +1,8 @@
 #include "base/file.h"
 #include "cmd/interrupt.h"
 #include "cmd/job.h"
+#include "cmd/page.h"
 #include "pipeline/pipeline.h"
-#include "serve/server.h"
 
 enum { DEMO_SAMPLE = 100 }; /* about 15 minutes on two cores with the models on this computer */
 
@@ -67,20 +67,6 @@ static enum err open_job(struct job *j, const struct args *args, const char *pat
     return job_open(j, &(struct job_request){args, path, &data, 1, presets, sizeof presets / sizeof *presets}, e);
 }
 
-static enum err open_page(const struct args *args, const char *path, struct server **out, struct error *e)
-{
-    uint64_t port;
-    *out = NULL;
-    enum err result = args_count(args, "port", 0, &port, e);
-    if (result == ERR_OK && port > UINT16_MAX)
-        result = error_set(e, ERR_USAGE, "--port is a number up to %d", UINT16_MAX);
-    if (result == ERR_OK)
-        result = server_start(path, &(struct server_opts){.port = (uint16_t)port}, out, e);
-    if (result == ERR_OK)
-        fprintf(stderr, "page: %s (open it now; it shows the stages, then the tree)\n", server_url(*out));
-    return result;
-}
-
 static enum err run_stages(struct job *j, const struct args *args, const char *path, struct error *e)
 {
     enum err result = pipeline_run(&j->context, NULL, e);
@@ -104,7 +90,9 @@ static enum err run(const struct args *args, struct error *e)
     if (result == ERR_OK)
         result = open_job(&j, args, path, data, e);
     if (result == ERR_OK)
-        result = open_page(args, path, &page, e);
+        result = page_start(args, path, &page, e);
+    if (result == ERR_OK)
+        fprintf(stderr, "page: %s (open it now; it shows the stages, then the tree)\n", server_url(page));
     if (result == ERR_OK)
         result = run_stages(&j, args, path, e);
     if (result == ERR_OK && !args_flag(args, "no-serve")) {

@@ -1,6 +1,5 @@
 #include "base/json.h"
 #include "cmd/job.h"
-#include "pipeline/pipeline.h"
 #include "store/records.h"
 
 /* clang-format off */
@@ -57,34 +56,24 @@ static enum err print_counts(struct run *r, bool json, struct error *e)
     return result;
 }
 
+/* A file without one good line is a failure, but its reasons are the interesting part. */
+static enum err finish(struct job *j, const struct args *args, enum err ran, struct error *e)
+{
+    if (ran == ERR_INTERRUPTED)
+        job_hint(j, args, e);
+    if (ran != ERR_OK && ran != ERR_INPUT)
+        return ran;
+    enum err printed = print_counts(&j->run, args_flag(args, "json"), ran == ERR_OK ? e : NULL);
+    return ran != ERR_OK ? ran : printed;
+}
+
 static enum err run(const struct args *args, struct error *e)
 {
-    struct job j;
-    const char *path = args_text(args, "run", NULL);
+    struct job_request want = {.args = args, .files = args->rest, .files_count = args->rest_count};
     enum err result = args_rest(args, 1, SIZE_MAX, "FILE", e);
-    if (result != ERR_OK)
-        return result;
-    if (!path) {
-        error_set(e, ERR_USAGE, "import needs --run RUN, the folder the conversations go to");
-        return error_hint(e, "clio import %s --run my-run", args->rest[0]), ERR_USAGE;
-    }
-    result = job_open(&j, &(struct job_request){args, path, args->rest, args->rest_count, NULL, 0}, e);
-    if (result == ERR_OK) {
-        struct error other = {0};
-        result = pipeline_run(&j.context, "import", e);
-        progress_close(&j.progress);
-        if (result == ERR_INTERRUPTED)
-            job_hint(&j, args, e);
-        /* A file without one good line is a failure, but its reasons are the interesting part. */
-        enum err printed =
-            result == ERR_OK || result == ERR_INPUT ? print_counts(&j.run, args_flag(args, "json"), &other) : ERR_OK;
-        if (result == ERR_OK && printed != ERR_OK) {
-            result = printed;
-            *e = other;
-        }
-    }
-    job_close(&j);
-    return result;
+    if (result == ERR_OK)
+        result = job_need_run(args, &want.path, e);
+    return result == ERR_OK ? job_run(&want, "import", finish, e) : result;
 }
 
 const struct command command_import = {

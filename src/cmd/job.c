@@ -279,6 +279,29 @@ enum err job_open(struct job *j, const struct job_request *want, struct error *e
     return result;
 }
 
+enum err job_need_run(const struct args *args, const char **path, struct error *e)
+{
+    const char *verb = args->command->name;
+    *path = args_text(args, "run", NULL);
+    if (*path)
+        return ERR_OK;
+    error_set(e, ERR_USAGE, "%s needs --run RUN, the folder the result goes to", verb);
+    return error_hint(e, "clio %s %s --run my-run", verb, args->rest_count ? args->rest[0] : "conversations.jsonl");
+}
+
+enum err job_run(const struct job_request *want, const char *until, job_finish_fn *finish, struct error *e)
+{
+    struct job j;
+    enum err result = job_open(&j, want, e);
+    if (result == ERR_OK) {
+        result = pipeline_run(&j.context, until, e);
+        progress_close(&j.progress);
+        result = finish(&j, want->args, result, e);
+    }
+    job_close(&j);
+    return result;
+}
+
 /* As one would type them again. */
 static const char *files_of(struct job *j)
 {
@@ -327,7 +350,6 @@ enum err job_finish(struct job *j, const struct args *args, enum err ran, struct
 {
     struct report report;
     struct error other = {0};
-    progress_close(&j->progress);
     if (ran == ERR_USAGE) /* nothing was done */
         return ran;
     enum err loaded = report_load(&j->run, &report, ran == ERR_OK ? e : &other);

@@ -46,6 +46,14 @@ void job_close(struct job *j);
 
 bool job_run_exists(const char *path);
 
+/* --run RUN, which run and import cannot do without; ERR_USAGE with an example when it is missing. */
+MUST_USE enum err job_need_run(const struct args *args, const char **path, struct error *e);
+
+/* A whole command: the run at path, through the stages up to `until` (NULL: all), and whatever `finish` says behind it
+ * (what pipeline_run returned in, the command's result out). */
+typedef enum err job_finish_fn(struct job *j, const struct args *args, enum err ran, struct error *e);
+MUST_USE enum err job_run(const struct job_request *want, const char *until, job_finish_fn *finish, struct error *e);
+
 /* The configuration a run was last made with (no facets in it: none is noted), and the folder its paths start from. */
 MUST_USE enum err job_settings_of(struct run *run, struct arena *a, struct config *config, const char **folder,
                                   struct error *e);
@@ -66,7 +74,7 @@ void job_hint(struct job *j, const struct args *args, struct error *e);
  * failed: what was done is kept, and one wants to know what that is. Returns ran; ERR_PARTIAL when every stage is
  * done but conversations were lost on the way.
  */
-MUST_USE enum err job_finish(struct job *j, const struct args *args, enum err ran, struct error *e);
+job_finish_fn job_finish;
 
 /* One text for all commands that have it. */
 #define JOB_OPTION_CONFIG                                                                                              \

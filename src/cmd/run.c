@@ -48,25 +48,15 @@ static enum err check_stage(const char *until, struct error *e)
 
 static enum err run(const struct args *args, struct error *e)
 {
-    struct job j;
-    const char *path = args_text(args, "run", NULL), *until = args_text(args, "until", NULL);
+    const char *until = args_text(args, "until", NULL);
+    struct job_request want = {
+        .args = args, .path = args_text(args, "run", NULL), .files = args->rest, .files_count = args->rest_count};
     enum err result = check_stage(until, e);
-    if (result != ERR_OK)
-        return result;
-    struct job_request want = {args, path, args->rest, args->rest_count, NULL, 0};
-    if (args_flag(args, "dry-run"))
+    if (result == ERR_OK && args_flag(args, "dry-run"))
         return plan_print(&want, until, e);
-    if (!path) {
-        error_set(e, ERR_USAGE, "run needs --run RUN, the folder the result goes to");
-        return error_hint(e, "clio run conversations.jsonl --run my-run"), ERR_USAGE;
-    }
-    result = job_open(&j, &want, e);
-    if (result == ERR_OK) {
-        result = pipeline_run(&j.context, until, e);
-        result = job_finish(&j, args, result, e);
-    }
-    job_close(&j);
-    return result;
+    if (result == ERR_OK)
+        result = job_need_run(args, &want.path, e);
+    return result == ERR_OK ? job_run(&want, until, job_finish, e) : result;
 }
 
 const struct command command_run = {

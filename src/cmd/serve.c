@@ -1,6 +1,6 @@
 #include "cmd/command.h"
 #include "cmd/interrupt.h"
-#include "serve/server.h"
+#include "cmd/page.h"
 
 #include <errno.h>
 #include <spawn.h>
@@ -11,7 +11,7 @@ extern char **environ;
 
 static const struct option_row options[] = {
     {"run", 'r', OPTION_TEXT, "RUN", "the run's folder"},
-    {"port", 'p', OPTION_TEXT, "N", "listen on this port (default: 7411, or the next free one)"},
+    {"port", 'p', OPTION_COUNT, "N", "listen on this port (default: 7411, or the next free one)"},
     {"open", 'o', OPTION_FLAG, NULL, "open the page in the desktop's browser"},
     {0},
 };
@@ -33,17 +33,10 @@ static enum err run(const struct args *args, struct error *e)
 {
     struct server *server;
     const char *path;
-    uint64_t port;
     enum err result = args_run(args, &path, e);
-    if (result == ERR_OK)
-        result = args_count(args, "port", 0, &port, e);
-    if (result == ERR_OK && port > UINT16_MAX)
-        result = error_set(e, ERR_USAGE, "--port is a number up to %d", UINT16_MAX);
-    if (result != ERR_OK)
-        return result;
-
     interrupt_install();
-    result = server_start(path, &(struct server_opts){.port = (uint16_t)port}, &server, e);
+    if (result == ERR_OK)
+        result = page_start(args, path, &server, e);
     if (result != ERR_OK)
         return result;
     puts(server_url(server));

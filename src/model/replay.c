@@ -140,8 +140,11 @@ static enum err read_column(struct replay *r, const char *sql, const char ***out
     return code == SQLITE_DONE ? ERR_OK : sql_failed(r, e);
 }
 
-/* stage_model notes {"name", "identity", "scripted"} for every role a run used. */
-static enum err read_models(struct replay *r, bool *scripted, struct error *e)
+/*
+ * stage_model notes {"name", "identity", "context_tokens", "scripted"} for every role a run used. The strong model
+ * comes last, and only what it is asked is cut to its window: a replay has to cut at the same place to ask the same.
+ */
+static enum err read_models(struct replay *r, struct model_info *info, struct error *e)
 {
     const char **notes;
     size_t n;
@@ -159,14 +162,16 @@ static enum err read_models(struct replay *r, bool *scripted, struct error *e)
         if (identity.n && identity.n < sizeof m->identity) {
             memcpy(m->identity, identity.at, identity.n);
             r->models_n++;
-            *scripted = *scripted || yyjson_is_true(yyjson_obj_get(root, "scripted"));
+            info->scripted = info->scripted || yyjson_is_true(yyjson_obj_get(root, "scripted"));
+            uint64_t window = yyjson_get_uint(yyjson_obj_get(root, "context_tokens"));
+            info->context_tokens = window ? window : info->context_tokens;
         }
         yyjson_doc_free(doc);
     }
     return ERR_OK;
 }
 
-static enum err load(struct replay *r, const char *path, bool *scripted, struct error *e)
+static enum err load(struct replay *r, const char *path, struct model_info *info, struct error *e)
 {
     if (!file_exists(path)) {
         error_set(e, ERR_MODEL, "there is no run to replay: %s is missing", path);
@@ -177,7 +182,7 @@ static enum err load(struct replay *r, const char *path, bool *scripted, struct 
     sqlite3_busy_timeout(r->db, 5000);
     enum err result = read_column(r, "SELECT DISTINCT stage FROM answer ORDER BY stage", &r->stages, &r->stages_n, e);
     if (result == ERR_OK)
-        result = read_models(r, scripted, e);
+        result = read_models(r, info, e);
     if (result == ERR_OK &&
         sqlite3_prepare_v2(r->db, "SELECT texts FROM answer WHERE key = ?1", -1, &r->find, NULL) != SQLITE_OK)
         result = sql_failed(r, e);
@@ -206,7 +211,8 @@ bool replay_fingerprint(struct str rest, const struct model_opts *opts, struct h
 enum err replay_open(struct str rest, const struct model_opts *opts, struct model *out, struct error *e)
 {
     struct replay *r = mem_zero(1, sizeof *r);
-    enum err result = load(r, database_path(rest, opts, &r->arena), &out->info.scripted, e);
+    out->info.context_tokens = CONTEXT_TOKENS; /* of runs that did not note it */
+    enum err result = load(r, database_path(rest, opts, &r->arena), &out->info, e);
     if (result != ERR_OK) {
         replay_close(r);
         return result;
@@ -220,7 +226,6 @@ enum err replay_open(struct str rest, const struct model_opts *opts, struct mode
     /* The first identity and the count tell runs apart well enough: a wrong answer cannot come, only a missing one. */
     snprintf(out->info.identity, sizeof out->info.identity, "replay %zu %.60s", r->models_n, r->models[0].identity);
     out->info.in_flight = IN_FLIGHT;
-    out->info.context_tokens = CONTEXT_TOKENS;
     out->ops = &ops;
     out->ctx = r;
     return ERR_OK;

@@ -46,6 +46,13 @@ const struct stage pipeline[] = {
 };
 /* clang-format on */
 
+void pipeline_titles(struct buf *out)
+{
+    for (const struct stage *s = pipeline; s->name; s++)
+        buf_printf(out, "%s{\"name\":\"%s\",\"title\":\"%s\"}", s == pipeline ? "[" : ",", s->name, s->title);
+    buf_add_char(out, ']');
+}
+
 struct runner {
     struct stage_context *c;
     struct hash upstream; /* fingerprint of the stage before */

@@ -12,7 +12,7 @@ enum { USES_FAST = 1 << 0, USES_STRONG = 1 << 1, USES_EMBED = 1 << 2, USES_LANGI
 
 struct stage {
     const char *name;  /* "facets" */
-    const char *title; /* "Read what each conversation asks for": page and help */
+    const char *title; /* "Read what each conversation asks for": page, progress and help */
     const char *reads; /* artifacts, for people */
     const char *writes;
     const char *config_keys; /* a change in one of these keys makes the stage run again; models: see `models` */
@@ -23,6 +23,9 @@ struct stage {
 
 enum { PIPELINE_STAGES = 11 };
 extern const struct stage pipeline[PIPELINE_STAGES + 1]; /* name NULL behind the last */
+
+/* [{"name":"import","title":"Read the files"},...] in the pipeline's order, for the page. */
+void pipeline_titles(struct buf *out);
 
 /*
  * Runs every stage that is not done for the present config and inputs, in order; resumes where a run was stopped. A

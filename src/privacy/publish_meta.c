@@ -66,10 +66,11 @@ static enum err put_totals(const struct release *r, struct db *d, struct buf *b,
 {
     const struct totals *t = &r->totals;
     buf_printf(b,
-               "{\"imported\":%lld,\"kept\":%lld,\"accounts\":%lld,\"dated\":%lld,\"rounded\":%s,\"weeks\":%zu,"
-               "\"cells_withheld\":%lld}",
+               "{\"imported\":%lld,\"kept\":%lld,\"accounts\":%lld,\"dated\":%lld,\"rounded\":%s,"
+               "\"accounts_rounded\":%s,\"weeks\":%zu,\"cells_withheld\":%lld}",
                (long long)t->imported, (long long)t->kept, (long long)t->accounts, (long long)t->dated,
-               t->rounded ? "true" : "false", r->weeks_count, (long long)r->cells_withheld);
+               t->rounded ? "true" : "false", t->accounts_rounded ? "true" : "false", r->weeks_count,
+               (long long)r->cells_withheld);
     return put(d, "totals", b, e);
 }
 

@@ -84,6 +84,7 @@ struct cell {
 struct totals {
     int64_t imported, kept, accounts, dated;
     bool rounded; /* up: the exact numbers would tell the size of a small rest */
+    bool accounts_rounded;
 };
 
 struct release {

@@ -60,8 +60,10 @@ void publish__totals(struct release *r)
         struct release_tree *tree = &r->trees[i];
         int64_t shown = (int64_t)tree->shown, known = accounts_of(&t, tree->order, 0, tree->shown);
         tree->is_split = may_split(&t, tree);
-        if (exact.accounts - known < t.m && r->totals.accounts < round_up(known, exact.accounts, t.m))
+        if (exact.accounts - known < t.m && r->totals.accounts < round_up(known, exact.accounts, t.m)) {
             r->totals.accounts = round_up(known, exact.accounts, t.m);
+            r->totals.accounts_rounded = true;
+        }
         if (tree->shown == n || accounts_of(&t, tree->order, tree->shown, n) >= t.m)
             continue;
         int64_t kept = round_up(shown, exact.kept, t.m), dated = round_up(shown, exact.dated, t.m);

@@ -36,7 +36,7 @@ struct server {
     struct MHD_Daemon *daemon;
     uint16_t port;
     char url[48];
-    char *path, *bundle_file, *events_file;
+    char *path, *bundle_file, *events_file, *stages;
     pthread_mutex_t lock; /* guards what follows: SQLite's connection is used by one thread at a time */
     struct db *bundle;
     struct stat bundle_seen;
@@ -341,6 +341,11 @@ static enum MHD_Result route(struct server *s, struct MHD_Connection *c, const c
             return send_asset(c, &asset_routes[i]);
     if (strcmp(url, "/api/events") == 0)
         return send_events(s, c, head);
+    if (strcmp(url, "/api/stages") == 0) {
+        struct buf json = {0};
+        buf_addz(&json, s->stages);
+        return send_json(c, MHD_HTTP_OK, &json);
+    }
     for (size_t i = 0; i < sizeof view_routes / sizeof *view_routes; i++) {
         const struct view_route *v = &view_routes[i];
         int64_t node = 0;
@@ -438,6 +443,7 @@ enum err server_start(const char *path, const struct server_opts *opts, struct s
     s->path[strlen(path)] = '\0';
     s->bundle_file = joined(path, "published/clio.db");
     s->events_file = joined(path, "events.jsonl");
+    s->stages = strdup(opts->stages ? opts->stages : "[]");
     pthread_mutex_init(&s->lock, NULL);
     for (uint16_t i = 0; i < tries && !s->daemon; i++)
         s->daemon = listen_on(s, (uint16_t)(first + i));
@@ -468,5 +474,6 @@ void server_stop(struct server *s)
     free(s->path);
     free(s->bundle_file);
     free(s->events_file);
+    free(s->stages);
     free(s);
 }

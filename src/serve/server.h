@@ -12,6 +12,7 @@
  *   GET /api/overlay?facet=F&value=V[&tree=T]   share and ratio of one facet value in every cluster; without value,
  *                            the mean of an ordinal facet
  *   GET /api/map?facet=F     density grid, and points of public runs
+ *   GET /api/stages          the stages in their order, [{"name", "title"}], as server_opts has them
  *   GET /api/events          server-sent events: "state" (the latest of every stage), then "event" as they come,
  *                            "bundle" when there is something new to read
  * Errors are JSON {code, cause, hint}.
@@ -29,7 +30,8 @@
 struct server;
 
 struct server_opts {
-    uint16_t port; /* 0: 7411, or the next free one behind it. Another number: that one or an error */
+    uint16_t port;      /* 0: 7411, or the next free one behind it. Another number: that one or an error */
+    const char *stages; /* what /api/stages answers (pipeline_titles); copied. NULL: an empty list */
 };
 
 /*

@@ -36,7 +36,8 @@ static enum err note_model(struct stage_context *c, enum role role, const struct
     json_add_string(&json, str_of(info->name));
     buf_addz(&json, ",\"identity\":");
     json_add_string(&json, str_of(info->identity));
-    buf_printf(&json, ",\"scripted\":%s}", info->scripted ? "true" : "false");
+    buf_printf(&json, ",\"context_tokens\":%llu,\"scripted\":%s}", (unsigned long long)info->context_tokens,
+               info->scripted ? "true" : "false");
     enum err result = run_note(c->run, roles[role].name, buf_str(&json), e);
     buf_release(&json);
     return result;
@@ -151,5 +152,9 @@ enum err stage_check_failures(struct stage_context *c, struct error *e)
     error_set(e, ERR_MODEL,
               "stage %s: %lld of %lld records could not be done, more than max_failed_share allows (%.0f%%)", c->stage,
               (long long)c->quarantined, (long long)c->total, 100 * c->config->max_failed_share);
-    return error_hint(e, "clio quarantine --run %s lists them with reasons; what was answered is kept", c->run->path);
+    return error_hint(
+        e,
+        "clio quarantine --run %s lists them with reasons; the same questions get the same answers, so go on "
+        "with another prompt (--prompts), model or seed",
+        c->run->path);
 }

@@ -279,6 +279,7 @@ static void the_size_of_a_small_rest_is_not_told(void **state)
     assert_int_equal(ask(&m, d, "SELECT value->>'$.dated' FROM meta WHERE key = 'totals'"), 50);
     assert_int_equal(ask(&m, d, "SELECT value->>'$.imported' FROM meta WHERE key = 'totals'"), 50);
     assert_int_equal(ask(&m, d, "SELECT value->>'$.rounded' FROM meta WHERE key = 'totals'"), 1);
+    assert_int_equal(ask(&m, d, "SELECT value->>'$.accounts_rounded' FROM meta WHERE key = 'totals'"), 1);
     assert_int_equal(
         ask(&m, d, "SELECT value->>'$.request.withheld.too_small.conversations' IS NULL FROM meta WHERE key='trees'"),
         1);
@@ -298,6 +299,7 @@ static void the_size_of_a_small_rest_is_not_told(void **state)
     d = bundle_of(&m);
     assert_int_equal(ask(&m, d, "SELECT value->>'$.kept' FROM meta WHERE key = 'totals'"), 72);
     assert_int_equal(ask(&m, d, "SELECT value->>'$.rounded' FROM meta WHERE key = 'totals'"), 0);
+    assert_int_equal(ask(&m, d, "SELECT value->>'$.accounts_rounded' FROM meta WHERE key = 'totals'"), 0);
     assert_int_equal(
         ask(&m, d, "SELECT value->>'$.request.withheld.audit.conversations' IS NULL FROM meta WHERE key='trees'"), 1);
     db_close(d);

@@ -29,8 +29,10 @@ static void make_run(const char *path)
     struct run run;
     struct error e = {0};
     OK(run_open(path, RUN_CREATE, &run, &e));
-    OK(run_note(&run, "model.fast", STR("{\"name\":\"x\",\"identity\":\"another\",\"scripted\":false}"), &e));
-    OK(run_note(&run, "model.strong", STR("{\"name\":\"y\",\"identity\":\"the original\",\"scripted\":true}"), &e));
+    OK(run_note(&run, "model.fast",
+                STR("{\"name\":\"x\",\"identity\":\"another\",\"context_tokens\":2048,\"scripted\":false}"), &e));
+    OK(run_note(&run, "model.strong",
+                STR("{\"name\":\"y\",\"identity\":\"the original\",\"context_tokens\":6000,\"scripted\":true}"), &e));
     OK(ledger_put(&run, "facets", hash_of(STR("something else")), &entry, &e));
     OK(ledger_put(&run, "label", model_request_key("label", &info, &r), &entry, &e));
     OK(ledger_flush(&run, &e));
@@ -61,6 +63,7 @@ static void test_gives_what_is_there(void **state)
     snprintf(spec, sizeof spec, "replay:%s", path);
     OK(model_open(str_of(spec), NULL, &m, &e));
     assert_true(m.info.scripted);
+    assert_int_equal(m.info.context_tokens, 6000); /* the strong model's: what it was asked was cut to that window */
     struct request r[] = {request(1, 2), request(2, 2), request(1, 1), request(1, 2)};
     struct got g = {0};
     OK(model_complete(&m, r, 4, on_answer, &g, NULL, &e));

@@ -115,7 +115,8 @@ static int start(void **state)
                  "\"total\":5,\"secret\":\"planted\"}\nnot json\n{\"t\":3,\"kind\":\"progress\",\"stage\":\"facets\","
                  "\"done\":1,\"total\":5}\n{\"t\":4,\"kind\":\"progress\",\"stage\":\"facets\",\"done\":2,"
                  "\"total\":5,\"rate\":0.5}\n");
-    return server_start(RUN_PATH, &(struct server_opts){0}, &server, &e) == ERR_OK ? 0 : -1;
+    struct server_opts opts = {.stages = "[{\"name\":\"import\",\"title\":\"Read\"}]"};
+    return server_start(RUN_PATH, &opts, &server, &e) == ERR_OK ? 0 : -1;
 }
 
 static int stop(void **state)
@@ -137,6 +138,7 @@ static const char *const routes[] = {"/",
                                      "/dom.js",
                                      "/icon.svg",
                                      "/api/run",
+                                     "/api/stages",
                                      "/api/tree?facet=request",
                                      "/api/node/0",
                                      "/api/overlay?facet=language&value=Spanish",
@@ -168,6 +170,8 @@ static void every_view_answers(void **state)
         assert_true(yyjson_is_str(yyjson_obj_get(yyjson_doc_get_root(doc), "hint")));
         yyjson_doc_free(doc);
     }
+    assert_int_equal(fetch("/api/stages"), 200);
+    assert_true(body_has("\"title\":\"Read\""));
     assert_int_equal(fetch("/api/tree"), 400);
     assert_int_equal(fetch("/api/tree?facet=%zz"), 400);
     assert_int_equal(fetch("/api/tree?facet=a%00b"), 400);

@@ -102,6 +102,7 @@ static void test_share_of_failures(void **state)
     assert_non_null(strstr(e.text, "5 of 20"));
     assert_non_null(strstr(e.text, "20%"));
     assert_non_null(strstr(e.hint, "clio quarantine"));
+    assert_non_null(strstr(e.hint, "another prompt (--prompts), model or seed"));
     config.max_failed_share = 0;
     c.quarantined = 1;
     assert_int_equal(stage_check_failures(&c, &e), ERR_MODEL);
