@@ -48,6 +48,18 @@ void *mem_zero(size_t count, size_t size)
     return p;
 }
 
+void *mem_aligned(size_t count, size_t size)
+{
+    enum { LINE = 64 };
+    size_t bytes = total(count, size);
+    if (bytes > PTRDIFF_MAX - LINE)
+        out_of_memory(bytes);
+    void *p = aligned_alloc(LINE, (bytes + LINE - 1) / LINE * LINE);
+    if (!p)
+        out_of_memory(bytes);
+    return p;
+}
+
 void *mem_grow(void *old, size_t count, size_t size)
 {
     size_t bytes = total(count, size);
