@@ -15,9 +15,10 @@ static const struct {
     model_open_fn *open;
     model_fingerprint_fn *fingerprint; /* NULL: the spec says it all */
 } providers[] = {
-    {"local", local_open, local_fingerprint},       {"openai", openai_open, NULL},
-    {"script", script_open, script_fingerprint},    {"replay", replay_open, replay_fingerprint},
-    {"encoder", encoder_open, encoder_fingerprint}, {"hash", hash_open, hash_fingerprint},
+    {"local", local_open, local_fingerprint},    {"openai", openai_open, NULL},
+    {"anthropic", anthropic_open, NULL},         {"script", script_open, script_fingerprint},
+    {"replay", replay_open, replay_fingerprint}, {"encoder", encoder_open, encoder_fingerprint},
+    {"hash", hash_open, hash_fingerprint},
 };
 
 enum { PROVIDERS = sizeof providers / sizeof *providers, SMALL_FILE_BYTES = 1 << 20 };
@@ -30,7 +31,7 @@ static enum err unknown(struct str scheme, struct error *e)
     error_set(e, ERR_CONFIG, "there are no models of kind \"" STR_FMT ":\"", STR_ARG(scheme));
     if (suggest_best(&s))
         return error_hint(e, "did you mean %s:?", suggest_best(&s));
-    return error_hint(e, "known kinds are local:, openai:, script:, replay:, encoder: and hash:");
+    return error_hint(e, "known kinds are local:, openai:, anthropic:, script:, replay:, encoder: and hash:");
 }
 
 enum err model_open(struct str spec, const struct model_opts *opts, struct model *out, struct error *e)

@@ -36,6 +36,7 @@ enum answer_status {
     ANSWER_REFUSED,  /* the provider declined */
     ANSWER_TOO_LONG, /* the request does not fit the model's context */
     ANSWER_FAILED,   /* anything else, for this request only; reason says what */
+    ANSWER_HOPELESS, /* the same, and it was repeated already or repeating cannot help */
 };
 
 struct usage {
@@ -103,9 +104,9 @@ struct model_opts {
 };
 
 /*
- * Opens "SCHEME:REST". Schemes stand in one table in model.c: local, openai, script, replay (complete); encoder, hash
- * (embed). Errors: ERR_CONFIG unknown scheme (with a suggestion); ERR_MODEL missing file or library, with the command
- * that mends it.
+ * Opens "SCHEME:REST". Schemes stand in one table in model.c: local, openai, anthropic, script, replay (complete);
+ * encoder, hash (embed). Errors: ERR_CONFIG unknown scheme (with a suggestion); ERR_MODEL missing file or library, with
+ * the command that mends it.
  */
 MUST_USE enum err model_open(struct str spec, const struct model_opts *opts, struct model *out, struct error *e);
 void model_close(struct model *m); /* zeroed is fine */

@@ -8,12 +8,13 @@
 
 typedef enum err model_open_fn(struct str rest, const struct model_opts *opts, struct model *out, struct error *e);
 
-model_open_fn local_open;   /* local:NAME or local:/path/file.gguf  (llama.cpp through the plugin) */
-model_open_fn openai_open;  /* openai:MODEL@BASE_URL                (any compatible server) */
-model_open_fn script_open;  /* script:RULES.json                    (tests) */
-model_open_fn replay_open;  /* replay:RUN                           (answers from another run's ledger, by key) */
-model_open_fn encoder_open; /* encoder:all-mpnet-base-v2 or a folder */
-model_open_fn hash_open;    /* hash:768                             (hashed word vectors, tests) */
+model_open_fn local_open;     /* local:NAME or local:/path/file.gguf  (llama.cpp through the plugin) */
+model_open_fn openai_open;    /* openai:MODEL@BASE_URL                (any compatible server) */
+model_open_fn anthropic_open; /* anthropic:MODEL@BASE_URL           (the Messages API) */
+model_open_fn script_open;    /* script:RULES.json                    (tests) */
+model_open_fn replay_open;    /* replay:RUN                           (answers from another run's ledger, by key) */
+model_open_fn encoder_open;   /* encoder:all-mpnet-base-v2 or a folder */
+model_open_fn hash_open;      /* hash:768                             (hashed word vectors, tests) */
 
 /* The provider's share of model_fingerprint, for what a spec alone does not say: its files and its version. */
 typedef bool model_fingerprint_fn(struct str rest, const struct model_opts *opts, struct hasher *h);

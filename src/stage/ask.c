@@ -268,13 +268,14 @@ static const char *const status_reasons[] = {
     [ANSWER_REFUSED] = "the model declined to answer",
     [ANSWER_TOO_LONG] = "the request does not fit the model's context",
     [ANSWER_FAILED] = "the model did not answer",
+    [ANSWER_HOPELESS] = "the model did not answer",
 };
 
 static void read_answer(struct window *w, struct item *it, const struct answer *answer)
 {
     if (answer->status != ANSWER_OK) {
         it->asked = (struct asked){.reason = status_reasons[answer->status]};
-        it->settled = answer->status == ANSWER_TOO_LONG; /* asking again cannot help */
+        it->settled = answer->status == ANSWER_TOO_LONG || answer->status == ANSWER_HOPELESS;
         settle(w, it, false);
         return;
     }
