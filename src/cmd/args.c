@@ -3,6 +3,8 @@
 #include "cmd/command.h"
 
 #include <assert.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static size_t option_index(const struct command *c, const char *name, size_t n)
@@ -57,6 +59,16 @@ enum err args_count(const struct args *a, const char *name, uint64_t fallback, u
         return error_set(e, ERR_USAGE, "--%s takes a whole number, not \"%.60s\"", name, text);
     *out = (uint64_t)number;
     return ERR_OK;
+}
+
+enum err args_amount(const struct args *a, const char *name, double fallback, double *out, struct error *e)
+{
+    const char *text = declared(a, name);
+    char *end;
+    *out = text ? strtod(text, &end) : fallback;
+    if (!text || (end != text && *end == '\0' && isfinite(*out) && *out > 0))
+        return ERR_OK;
+    return error_set(e, ERR_USAGE, "--%s takes a number above 0, not \"%.40s\"", name, text);
 }
 
 enum err args_rest(const struct args *a, size_t min, size_t max, const char *what, struct error *e)

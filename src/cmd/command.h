@@ -39,6 +39,9 @@ const char *args_text(const struct args *a, const char *name, const char *fallba
 /* A whole number >= 0; ERR_USAGE otherwise. */
 MUST_USE enum err args_count(const struct args *a, const char *name, uint64_t fallback, uint64_t *out, struct error *e);
 
+/* A number above 0, such as 12.50; ERR_USAGE otherwise. Not given: `fallback`. */
+MUST_USE enum err args_amount(const struct args *a, const char *name, double fallback, double *out, struct error *e);
+
 /* NULL also where the command has no such option: for code that several commands share. */
 const char *args_given(const struct args *a, const char *name);
 
@@ -63,8 +66,9 @@ struct command {
     enum err (*run)(const struct args *args, struct error *e); /* stdout is data, stderr is talk */
 };
 
-extern const struct command command_run, command_demo, command_import, command_quarantine, command_status, command_tree,
-    command_export, command_serve, command_facets, command_doctor, command_init, command_help, command_version;
+extern const struct command command_run, command_demo, command_estimate, command_import, command_quarantine,
+    command_status, command_tree, command_export, command_serve, command_facets, command_doctor, command_init,
+    command_help, command_version;
 
 extern const struct command *const commands[]; /* NULL behind the last */
 

@@ -6,6 +6,7 @@
 #include "cmd/interrupt.h"
 #include "cmd/report.h"
 #include "pipeline/pipeline.h"
+#include "stage/meter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +33,42 @@ static const struct {
     {"model", "models.strong"},
     {"embed", "models.embed"},
 };
+
+/* An absolute path stays as it is; another starts from the folder ("": from where we are). */
+static const char *path_from(struct arena *a, const char *folder, struct str path)
+{
+    bool as_it_is = path.n == 0 || path.at[0] == '/' || !*folder;
+    return as_it_is ? str_dupz(a, path) : str_printf(a, "%s/" STR_FMT, folder, STR_ARG(path)).at;
+}
+
+enum err job_load_prices(const struct config *config, const char *folder, struct prices *out, struct error *e)
+{
+    struct arena a = {0};
+    enum err result = prices_load(path_from(&a, folder, config->prices), out, e);
+    arena_release(&a);
+    return result;
+}
+
+/* The price file is kept with the configuration, as an absolute path, so that going on needs no option. */
+static enum err choose_prices(struct job *j, const struct args *args, struct error *e)
+{
+    char real[PATH_MAX];
+    const char *option = args_given(args, "prices");
+    if (option && *option && realpath(option, real))
+        option = str_dupz(&j->arena, str_of(real));
+    if (option)
+        j->config.prices = str_of(option);
+    return job_load_prices(&j->config, j->config_folder, &j->prices, e);
+}
+
+static enum err take_limits(struct job *j, const struct args *args, struct error *e)
+{
+    struct budget *b = &j->context.budget;
+    if (!args_given(args, "max-cost") && !args_given(args, "max-tokens"))
+        return ERR_OK;
+    enum err result = args_amount(args, "max-cost", 0, &b->max_cost, e);
+    return result == ERR_OK ? args_count(args, "max-tokens", 0, &b->max_tokens, e) : result;
+}
 
 static enum err apply_overrides(struct job *j, const struct args *args, struct error *e)
 {
@@ -228,10 +265,14 @@ static enum err fill_context(struct job *j, const struct job_request *want, stru
     j->context = (struct stage_context){
         .config = &j->config,
         .model_opts = {.base_folder = str_of(j->config_folder)},
+        .prices = &j->prices,
         .prompts = j->prompts,
         .inputs = inputs,
         .inputs_count = want->files_count,
     };
+    enum err result = take_limits(j, want->args, e);
+    if (result != ERR_OK)
+        return result;
     /* demo's --limit is a sample, which its presets hold; only commands that say so stop reading early. */
     if (want->presets_count == 0)
         return args_count(want->args, "limit", 0, &j->context.limit, e);
@@ -243,6 +284,8 @@ enum err job_prepare(struct job *j, const struct job_request *want, struct error
     enum err result = job_configure(j, want, e);
     if (result == ERR_OK)
         result = choose_prompts(j, want, e);
+    if (result == ERR_OK)
+        result = choose_prices(j, want->args, e);
     return result == ERR_OK ? fill_context(j, want, e) : result;
 }
 
@@ -274,9 +317,10 @@ enum err job_open(struct job *j, const struct job_request *want, struct error *e
         result = run_open(want->path, RUN_CREATE, &j->run, e);
     if (result == ERR_OK)
         result = events_open(run_path(&j->run, "events.jsonl"), &j->events, e);
-    if (result == ERR_OK)
-        connect(j);
-    return result;
+    if (result != ERR_OK)
+        return result;
+    connect(j);
+    return meter_open_budget(&j->context, e);
 }
 
 enum err job_need_run(const struct args *args, const char **path, struct error *e)
@@ -352,7 +396,7 @@ enum err job_finish(struct job *j, const struct args *args, enum err ran, struct
     struct error other = {0};
     if (ran == ERR_USAGE) /* nothing was done */
         return ran;
-    enum err loaded = report_load(&j->run, &report, ran == ERR_OK ? e : &other);
+    enum err loaded = report_load(&j->run, &j->prices, &report, ran == ERR_OK ? e : &other);
     if (loaded != ERR_OK)
         return ran != ERR_OK ? ran : loaded;
     report.files = files_of(j);
@@ -381,5 +425,6 @@ void job_close(struct job *j)
     if (j->run.path)
         run_close(&j->run);
     config_release(&j->config);
+    prices_release(&j->prices);
     arena_release(&j->arena);
 }

@@ -15,7 +15,8 @@ struct job {
     struct arena arena;
     struct config config;
     const char *config_folder; /* relative paths in the configuration start there; "" is where we are */
-    const char *prompts;       /* folder with other prompts, absolute; NULL: the program's own */
+    struct prices prices;
+    const char *prompts; /* folder with other prompts, absolute; NULL: the program's own */
     struct run run;
     struct events *events;
     struct progress progress;
@@ -76,7 +77,14 @@ void job_hint(struct job *j, const struct args *args, struct error *e);
  */
 job_finish_fn job_finish;
 
+/* The prices a configuration names; relative paths in it start from the folder ("": where we are). */
+MUST_USE enum err job_load_prices(const struct config *config, const char *folder, struct prices *out, struct error *e);
+
 /* One text for all commands that have it. */
+#define JOB_OPTION_PRICES                                                                                              \
+    {                                                                                                                  \
+        "prices", 0, OPTION_TEXT, "FILE", "take what models cost from FILE (clio estimate --list-prices writes one)"   \
+    }
 #define JOB_OPTION_CONFIG                                                                                              \
     {                                                                                                                  \
         "config", 'c', OPTION_TEXT, "FILE", "take the configuration from FILE (clio init writes one)"                  \

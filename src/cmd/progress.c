@@ -75,6 +75,23 @@ void format_count(int64_t n, char out[FORMAT_BYTES])
         snprintf(out, FORMAT_BYTES, "%.1fM", (double)n / 1e6);
 }
 
+void format_money(double amount, char out[FORMAT_BYTES])
+{
+    if (amount < 0)
+        snprintf(out, FORMAT_BYTES, "unknown");
+    else
+        snprintf(out, FORMAT_BYTES, amount <= 0 ? "%.0f" : amount < 1 ? "%.4f" : "%.2f", amount);
+}
+
+void format_bytes(double bytes, char out[FORMAT_BYTES])
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    size_t u = 0;
+    for (; bytes >= 1000 && u + 1 < sizeof units / sizeof *units; u++)
+        bytes /= 1000;
+    snprintf(out, FORMAT_BYTES, u ? "%.1f %s" : "%.0f %s", bytes, units[u]);
+}
+
 /* Asked at every redraw, so a resized window is followed without a signal handler. */
 static size_t columns(const struct progress *p)
 {

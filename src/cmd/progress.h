@@ -39,5 +39,7 @@ void progress_close(struct progress *p); /* leaves the cursor on a fresh line */
 enum { FORMAT_BYTES = 64 };
 void format_duration(double seconds, char out[FORMAT_BYTES]);
 void format_count(int64_t n, char out[FORMAT_BYTES]);
+void format_money(double amount, char out[FORMAT_BYTES]); /* "0", "0.0031", "12.50"; negative: "unknown" */
+void format_bytes(double bytes, char out[FORMAT_BYTES]);  /* "3.1 MB" */
 
 #endif

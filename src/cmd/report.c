@@ -2,25 +2,64 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "cmd/progress.h"
 #include "pipeline/pipeline.h"
-#include "store/ledger.h"
 #include "store/records.h"
 
 #include <string.h>
 
-static void take_usage(void *arg, struct str stage, uint64_t calls, uint64_t tokens_in, uint64_t tokens_cached,
-                       uint64_t tokens_out)
+struct taking {
+    struct report *r;
+    const struct prices *prices;
+};
+
+static void add_spent(struct spent *to, const struct spent *s)
 {
-    struct report *r = arg;
-    for (size_t i = 0; i < r->stages_count; i++) {
-        if (!str_eqz(stage, r->stages[i].name))
+    to->calls += s->calls;
+    to->tokens_in += s->tokens_in;
+    to->tokens_cached += s->tokens_cached;
+    to->tokens_out += s->tokens_out;
+    to->again += s->again;
+    to->cut += s->cut;
+    to->refused += s->refused;
+    to->too_long += s->too_long;
+    to->failed += s->failed;
+}
+
+static double add_cost(double a, double b)
+{
+    return a < 0 || b < 0 ? -1 : a + b;
+}
+
+static void take_spent(void *arg, struct str stage, struct str model, const struct spent *s)
+{
+    struct taking *t = arg;
+    struct usage u = {.tokens_in = s->tokens_in, .tokens_cached = s->tokens_cached, .tokens_out = s->tokens_out};
+    for (size_t i = 0; i < t->r->stages_count; i++) {
+        struct report_stage *at = &t->r->stages[i];
+        if (!str_eqz(stage, at->name))
             continue;
-        r->stages[i].calls = calls;
-        r->stages[i].tokens_in = tokens_in;
-        r->stages[i].tokens_cached = tokens_cached;
-        r->stages[i].tokens_out = tokens_out;
+        add_spent(&at->spent, s);
+        at->cost = add_cost(at->cost, price_of(prices_find(t->prices, model), &u));
     }
+}
+
+struct report_stage report_total(const struct report *r)
+{
+    struct report_stage total = {.name = "total"};
+    for (size_t i = 0; i < r->stages_count; i++) {
+        total.state.seconds += r->stages[i].state.done ? r->stages[i].state.seconds : 0;
+        total.cost = add_cost(total.cost, r->stages[i].cost);
+        add_spent(&total.spent, &r->stages[i].spent);
+    }
+    return total;
+}
+
+static enum err load_estimate(struct run *r, struct report *out, struct error *e)
+{
+    struct str json;
+    enum err result = run_noted(r, "estimate", &out->arena, &json, e);
+    out->estimated = result == ERR_OK && estimate_read(json, &out->estimate);
+    return result;
 }
 
 static enum err take_reason(void *arg, struct str reason, int64_t count, struct error *e)
@@ -58,14 +97,17 @@ static enum err load_stages(struct run *r, struct report *out, struct error *e)
     return ERR_OK;
 }
 
-enum err report_load(struct run *r, struct report *out, struct error *e)
+enum err report_load(struct run *r, const struct prices *prices, struct report *out, struct error *e)
 {
     *out = (struct report){0};
     out->path = str_dupz(&out->arena, str_of(r->path));
+    out->currency = str_dupz(&out->arena, str_of(prices->currency));
     out->published = file_exists(run_path(r, "published/clio.db"));
     enum err result = load_stages(r, out, e);
     if (result == ERR_OK)
-        result = ledger_usage(r, take_usage, out, e);
+        result = spent_each(r, take_spent, &(struct taking){out, prices}, e);
+    if (result == ERR_OK)
+        result = load_estimate(r, out, e);
     if (result == ERR_OK)
         result = records_count(r, &out->imported, &out->kept, e);
     if (result == ERR_OK)
@@ -81,95 +123,6 @@ void report_release(struct report *r)
 {
     arena_release(&r->arena);
     *r = (struct report){0};
-}
-
-static void print_stage(const struct report_stage *s, FILE *out)
-{
-    char took[FORMAT_BYTES] = "", calls[FORMAT_BYTES] = "", in[FORMAT_BYTES] = "", written[FORMAT_BYTES] = "";
-    if (!s->state.done) {
-        fprintf(out, "  %-10s not done\n", s->name);
-        return;
-    }
-    format_duration(s->state.seconds, took);
-    if (s->calls) {
-        format_count((int64_t)s->calls, calls);
-        format_count((int64_t)s->tokens_in, in);
-        format_count((int64_t)s->tokens_out, written);
-    }
-    fprintf(out, "  %-10s %9lld %9lld %8s %8s %9s %9s%s" STR_FMT "\n", s->name, (long long)s->state.ok,
-            (long long)s->state.quarantined, took, calls, in, written, s->state.note.n ? "  " : "",
-            STR_ARG(s->state.note));
-}
-
-static void print_total(const struct report *r, FILE *out)
-{
-    char took[FORMAT_BYTES], calls[FORMAT_BYTES], in[FORMAT_BYTES], written[FORMAT_BYTES];
-    double seconds = 0;
-    uint64_t all_calls = 0, all_in = 0, all_out = 0;
-    for (size_t i = 0; i < r->stages_count; i++) {
-        seconds += r->stages[i].state.done ? r->stages[i].state.seconds : 0;
-        all_calls += r->stages[i].calls;
-        all_in += r->stages[i].tokens_in;
-        all_out += r->stages[i].tokens_out;
-    }
-    format_duration(seconds, took);
-    format_count((int64_t)all_calls, calls);
-    format_count((int64_t)all_in, in);
-    format_count((int64_t)all_out, written);
-    fprintf(out, "  %-10s %9s %9s %8s %8s %9s %9s\n", "total", "", "", took, calls, in, written);
-}
-
-void report_add_word(struct buf *out, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
-    if (*word && word[strspn(word, plain)] == '\0') {
-        buf_addz(out, word);
-        return;
-    }
-    buf_add_char(out, '\'');
-    for (; *word; word++)
-        if (*word == '\'')
-            buf_addz(out, "'\\''");
-        else
-            buf_add_char(out, *word);
-    buf_add_char(out, '\'');
-}
-
-void report_add_command(struct buf *out, const char *verb, const char *files, const char *run)
-{
-    buf_printf(out, "clio %s%s --run ", verb, files ? files : " FILE...");
-    report_add_word(out, run);
-}
-
-/* What one would type next. */
-static void print_next(const struct report *r, FILE *out)
-{
-    if (r->published && r->stages_done == r->stages_count) {
-        fprintf(out, "result: %s/published\n", r->path);
-        fprintf(out, "next: clio tree %s, or clio serve %s for the page\n", r->path, r->path);
-    } else {
-        struct buf command = {0};
-        report_add_command(&command, "run", r->stages[0].state.done ? "" : r->files, r->path);
-        fprintf(out, "next: %s goes on where this stopped\n", command.at);
-        buf_release(&command);
-    }
-}
-
-void report_print(const struct report *r, FILE *out)
-{
-    fprintf(out, "%s: %lld conversations, %lld of them kept, %zu of %zu stages done\n", r->path, (long long)r->imported,
-            (long long)r->kept, r->stages_done, r->stages_count);
-    fprintf(out, "  %-10s %9s %9s %8s %8s %9s %9s\n", "stage", "done", "set aside", "time", "calls", "tokens in",
-            "out");
-    for (size_t i = 0; i < r->stages_count; i++)
-        print_stage(&r->stages[i], out);
-    print_total(r, out);
-    if (r->quarantined) {
-        fprintf(out, "set aside: %lld records (clio quarantine %s lists them)\n", (long long)r->quarantined, r->path);
-        for (size_t i = 0; i < r->reasons_count; i++)
-            fprintf(out, "  %6lld  " STR_FMT "\n", (long long)r->reasons[i].count, STR_ARG(r->reasons[i].reason));
-    }
-    print_next(r, out);
 }
 
 void report_add_reasons(const struct report *r, struct buf *out)
@@ -189,9 +142,25 @@ static void add_stage_json(const struct report_stage *s, struct buf *out)
     buf_printf(out, "{\"stage\":\"%s\",\"done\":%s,\"total\":%lld,\"ok\":%lld,\"quarantined\":%lld,\"seconds\":%.3f",
                s->name, s->state.done ? "true" : "false", (long long)s->state.total, (long long)s->state.ok,
                (long long)s->state.quarantined, s->state.seconds);
-    buf_printf(out, ",\"calls\":%llu,\"tokens_in\":%llu,\"tokens_cached\":%llu,\"tokens_out\":%llu,\"note\":",
-               (unsigned long long)s->calls, (unsigned long long)s->tokens_in, (unsigned long long)s->tokens_cached,
-               (unsigned long long)s->tokens_out);
+    const struct {
+        const char *name;
+        uint64_t n;
+    } counts[] = {{"calls", s->spent.calls},
+                  {"tokens_in", s->spent.tokens_in},
+                  {"tokens_cached", s->spent.tokens_cached},
+                  {"tokens_out", s->spent.tokens_out},
+                  {"asked_again", s->spent.again},
+                  {"cut", s->spent.cut},
+                  {"refused", s->spent.refused},
+                  {"too_long", s->spent.too_long},
+                  {"failed", s->spent.failed}};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        buf_printf(out, ",\"%s\":%llu", counts[i].name, (unsigned long long)counts[i].n);
+    if (s->cost < 0)
+        buf_addz(out, ",\"cost\":null");
+    else
+        buf_printf(out, ",\"cost\":%.6g", s->cost);
+    buf_addz(out, ",\"note\":");
     json_add_string(out, s->state.note);
     buf_add_char(out, '}');
 }
@@ -211,5 +180,12 @@ void report_add_json(const struct report *r, struct buf *out)
             buf_add_char(out, ',');
         add_stage_json(&r->stages[i], out);
     }
-    buf_addz(out, "]}");
+    buf_addz(out, "],\"currency\":");
+    json_add_string(out, str_of(r->currency));
+    buf_addz(out, ",\"estimate\":");
+    if (r->estimated)
+        estimate_write(&r->estimate, out);
+    else
+        buf_addz(out, "null");
+    buf_add_char(out, '}');
 }

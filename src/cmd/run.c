@@ -1,9 +1,5 @@
-#include "base/suggest.h"
 #include "cmd/job.h"
 #include "cmd/plan.h"
-#include "pipeline/pipeline.h"
-
-#include <string.h>
 
 /* clang-format off */
 static const struct option_row options[] = {
@@ -20,9 +16,12 @@ static const struct option_row options[] = {
     {"seed", 0, OPTION_COUNT, "N", "of everything random"},
     {"threads", 't', OPTION_COUNT, "N", "processors to use; no result depends on it"},
     {"prompts", 0, OPTION_TEXT, "FOLDER", "take prompts from here where it holds a file of the same name, until --prompts= ends it"},
+    {"max-cost", 0, OPTION_TEXT, "AMOUNT", "stop before the run costs more than this, in the price file's currency"},
+    {"max-tokens", 0, OPTION_COUNT, "N", "stop before the run takes more tokens than this, read and written"},
+    JOB_OPTION_PRICES,
     {"until", 0, OPTION_TEXT, "STAGE", "stop behind this stage"},
     {"fresh", 0, OPTION_FLAG, NULL, "remove what the run made and start again"},
-    {"dry-run", 0, OPTION_FLAG, NULL, "list the stages and what would be done, do nothing"},
+    {"dry-run", 0, OPTION_FLAG, NULL, "list the stages, what would be done and what it would take; do nothing"},
     {"progress", 0, OPTION_TEXT, "HOW", "bar, line, json or none; by itself: bar on a terminal, else line"},
     {"quiet", 'q', OPTION_FLAG, NULL, "no progress and no report"},
     {"json", 'j', OPTION_FLAG, NULL, "the report as one JSON object on standard output"},
@@ -30,28 +29,12 @@ static const struct option_row options[] = {
 };
 /* clang-format on */
 
-static enum err check_stage(const char *until, struct error *e)
-{
-    if (!until)
-        return ERR_OK;
-    struct suggest near = suggest_for(str_of(until));
-    for (const struct stage *s = pipeline; s->name; s++) {
-        if (strcmp(s->name, until) == 0)
-            return ERR_OK;
-        suggest_offer(&near, s->name);
-    }
-    error_set(e, ERR_USAGE, "there is no stage \"%.40s\"", until);
-    if (suggest_best(&near))
-        return error_hint(e, "did you mean %s? clio run --dry-run lists the stages", suggest_best(&near)), ERR_USAGE;
-    return error_hint(e, "clio run --dry-run lists the stages"), ERR_USAGE;
-}
-
 static enum err run(const struct args *args, struct error *e)
 {
     const char *until = args_text(args, "until", NULL);
     struct job_request want = {
         .args = args, .path = args_text(args, "run", NULL), .files = args->rest, .files_count = args->rest_count};
-    enum err result = check_stage(until, e);
+    enum err result = plan_check_stage(until, e);
     if (result == ERR_OK && args_flag(args, "dry-run"))
         return plan_print(&want, until, e);
     if (result == ERR_OK)
@@ -72,7 +55,8 @@ const struct command command_run = {
         "--public is for data everybody may see; only then are groups of fewer than 20 accounts shown.\n"
         "The same command again goes on where it was stopped; an answered question is never asked again. Ctrl-C once "
         "stops and keeps what is done, twice stops at once. Without --config, a run that exists keeps its own.\n"
-        "Exit status: 0 done; 4 done, but some conversations could not be; 130 interrupted; 1 failed; 2 wrong command "
+        "Exit status: 0 done; 4 done, but some conversations could not be; 5 a limit on "
+        "money or tokens was reached; 130 interrupted; 1 failed; 2 wrong command "
         "line; 3 wrong configuration; 7 unusable input.\n"
         "Next: clio tree RUN, clio serve RUN.",
     .options = options,

@@ -1,4 +1,5 @@
 #include "cmd/command.h"
+#include "cmd/job.h"
 #include "cmd/report.h"
 
 static const struct option_row options[] = {
@@ -7,10 +8,28 @@ static const struct option_row options[] = {
     {0},
 };
 
+/* Those the run was made with, as they are now. */
+static enum err load_prices(struct run *r, struct prices *out, struct error *e)
+{
+    struct arena a = {0};
+    struct config config;
+    const char *folder;
+    enum err result = job_settings_of(r, &a, &config, &folder, e);
+    if (result == ERR_OK)
+        result = job_load_prices(&config, folder, out, e);
+    config_release(&config);
+    arena_release(&a);
+    return result;
+}
+
 static enum err print_status(struct run *r, bool as_json, struct error *e)
 {
     struct report report;
-    enum err result = report_load(r, &report, e);
+    struct prices prices = {0};
+    enum err result = load_prices(r, &prices, e);
+    if (result == ERR_OK)
+        result = report_load(r, &prices, &report, e);
+    prices_release(&prices);
     if (result != ERR_OK)
         return result;
     if (as_json) {

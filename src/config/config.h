@@ -87,6 +87,7 @@ struct config {
     uint64_t min_cell_accounts;               /* a breakdown, week or density cell; likewise */
     uint64_t audit_min;                       /* ratings below are withheld: 3 */
 
+    struct str prices;       /* a price file instead of the program's own; empty: that one */
     double max_failed_share; /* a stage fails above this share of quarantined records: 0.2 */
     uint64_t seed;
     uint64_t threads; /* 0: all processors; no result depends on it */

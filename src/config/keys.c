@@ -53,6 +53,8 @@ const struct key_row config_keys[] = {
      "a smaller cell of a breakdown, week or map is withheld (0: 10, or 1 with public_data)"},
     {"audit_min", KEY_COUNT, AT(audit_min), 1, 5, "3", {0}, false,
      "a name rated below this for privacy is withheld (below 3 only with public_data)"},
+    {"prices", KEY_TEXT, AT(prices), 0, 0, "", {0}, false,
+     "a price file of your own (clio estimate --list-prices prints one to edit); empty: the program's"},
     {"max_failed_share", KEY_SHARE, AT(max_failed_share), 0, 1, "0.2", {0}, false,
      "a stage fails when a larger share of its records could not be done"},
     {"seed", KEY_COUNT, AT(seed), 0, INT64_MAX, "1", {0}, false,

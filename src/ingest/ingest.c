@@ -290,6 +290,7 @@ static enum err finish(struct ingest *g, struct error *e)
     if (result)
         return result;
     c->done = c->total = stored + c->quarantined;
+    c->offered = g->taken;
     stage_note(c,
                "%lld conversations; %lld quarantined, %lld outside the filter, %lld without an answer, %lld not drawn",
                (long long)stored, (long long)c->quarantined, (long long)g->filtered, (long long)g->unanswered,

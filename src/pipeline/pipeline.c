@@ -11,6 +11,7 @@
 #include "privacy/audit.h"
 #include "privacy/publish.h"
 #include "privacy/threshold.h"
+#include "pipeline/estimate.h"
 #include "pipeline/fingerprint.h"
 #include "pipeline/imported.h"
 #include "project/project.h"
@@ -95,9 +96,9 @@ static enum err undo(struct stage_context *c, const struct stage *s, const struc
     return result == ERR_OK ? undo_behind(c, s, e) : result;
 }
 
-static bool is_done(const struct stage_state *before, const struct hash *fingerprint)
+static bool is_same(const struct stage_state *before, const struct hash *fingerprint)
 {
-    return before->done && memcmp(&before->fingerprint, fingerprint, sizeof *fingerprint) == 0;
+    return memcmp(&before->fingerprint, fingerprint, sizeof *fingerprint) == 0;
 }
 
 /* Is the stage to run? If so it is not done from here on. *state gets its fingerprint. */
@@ -113,7 +114,7 @@ static enum err begin_stage(struct runner *r, const struct stage *s, const struc
     if (result != ERR_OK)
         return result;
     result = fingerprint_of(c, s, &r->upstream, &state->fingerprint, e);
-    bool runs = result == ERR_OK && !is_done(before, &state->fingerprint);
+    bool runs = result == ERR_OK && !(before->done && is_same(before, &state->fingerprint));
     if (runs)
         result = fingerprint_note_models(c, s, e);
     if (runs && result == ERR_OK)
@@ -233,12 +234,16 @@ enum err pipeline_run(struct stage_context *c, const char *until, struct error *
         result = run_stage(&r, s, e);
         if (until && strcmp(until, s->name) == 0)
             break;
+        if (s == &pipeline[0] && result == ERR_OK && c->prices) {
+            enum err noted = estimate_note(c, &r.upstream, NULL); /* the report can do without */
+            (void)noted;
+        }
     }
     stage_close_models(c);
     c->stage = NULL;
-    stage_report(c, result == ERR_OK            ? EVENT_RUN_DONE
-                    : result == ERR_INTERRUPTED ? EVENT_RUN_STOPPED
-                                                : EVENT_RUN_FAILED);
+    stage_report(c, result == ERR_OK                                    ? EVENT_RUN_DONE
+                    : result == ERR_INTERRUPTED || result == ERR_BUDGET ? EVENT_RUN_STOPPED
+                                                                        : EVENT_RUN_FAILED);
     enum err written = run_write_manifest(c->run, result == ERR_OK ? e : NULL);
     return result != ERR_OK ? result : written;
 }
@@ -268,9 +273,10 @@ enum err pipeline_plan(struct stage_context *c, enum plan plan[PIPELINE_STAGES],
             fingerprint = before.fingerprint;
         } else if (result == ERR_OK) {
             result = fingerprint_of(c, &pipeline[i], &upstream, &fingerprint, e);
-            plan[i] = result == ERR_OK && is_done(&before, &fingerprint) ? PLAN_KEPT : PLAN_RUN;
+            bool same = result == ERR_OK && is_same(&before, &fingerprint);
+            plan[i] = !same ? PLAN_RUN : before.done ? PLAN_KEPT : PLAN_BEGUN;
         }
-        if (plan[i] == PLAN_RUN)
+        if (plan[i] == PLAN_RUN || plan[i] == PLAN_BEGUN)
             break; /* what a stage did follows from all stages before it */
     }
     arena_release(&a);

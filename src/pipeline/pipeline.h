@@ -37,6 +37,7 @@ MUST_USE enum err pipeline_run(struct stage_context *c, const char *until, struc
 
 enum plan {
     PLAN_RUN,
+    PLAN_BEGUN, /* as it would run now: some of its answers may be there */
     PLAN_KEPT,
     PLAN_KEPT_IF_SAME, /* import: when the files named hold what they held */
 };

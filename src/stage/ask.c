@@ -1,6 +1,7 @@
 #include "stage/ask.h"
 
 #include "base/rng.h"
+#include "stage/meter.h"
 #include "store/ledger.h"
 
 #include <assert.h>
@@ -298,8 +299,11 @@ static void on_answer(void *arg, size_t slot, const struct answer *answer)
     if (w->result != ERR_OK)
         return;
     read_answer(w, it, answer);
-    if (!it->settled)
+    if (!it->settled) {
         make_ready(w, it);
+        if (w->result == ERR_OK)
+            w->result = meter_count_again(w->c, w->job->role, &w->trouble);
+    }
     while (equal) {
         struct item *rest = equal->link;
         make_ready(w, equal);

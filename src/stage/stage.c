@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "stage/meter.h"
 #include "store/records.h"
 
 #include <stdarg.h>
@@ -19,7 +20,7 @@ static const struct {
     [ROLE_EMBED] = {"model.embed", offsetof(struct config, model_embed), offsetof(struct stage_context, embed)},
 };
 
-static struct str spec_of(const struct stage_context *c, enum role role)
+struct str stage_model_spec(const struct stage_context *c, enum role role)
 {
     return *(const struct str *)(const void *)((const char *)c->config + roles[role].spec);
 }
@@ -46,7 +47,7 @@ static enum err note_model(struct stage_context *c, enum role role, const struct
 enum err stage_model(struct stage_context *c, enum role role, struct model **out, struct error *e)
 {
     /* Both roles are often one model; its weights are loaded once. */
-    if (role == ROLE_STRONG && str_eq(spec_of(c, ROLE_FAST), spec_of(c, ROLE_STRONG))) {
+    if (role == ROLE_STRONG && str_eq(stage_model_spec(c, ROLE_FAST), stage_model_spec(c, ROLE_STRONG))) {
         enum err result = stage_model(c, ROLE_FAST, out, e);
         return result == ERR_OK ? note_model(c, ROLE_STRONG, &(*out)->info, e) : result;
     }
@@ -54,8 +55,11 @@ enum err stage_model(struct stage_context *c, enum role role, struct model **out
     *out = m;
     if (m->ops)
         return ERR_OK;
-    enum err result = model_open(spec_of(c, role), &c->model_opts, m, e);
-    return result == ERR_OK ? note_model(c, role, &m->info, e) : result;
+    enum err result = model_open(stage_model_spec(c, role), &c->model_opts, m, e);
+    if (result != ERR_OK)
+        return result;
+    meter_wrap(c, role, m);
+    return note_model(c, role, &m->info, e);
 }
 
 void stage_close_models(struct stage_context *c)

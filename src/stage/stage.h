@@ -9,16 +9,30 @@
 #include "base/par.h"
 #include "config/config.h"
 #include "model/model.h"
+#include "model/prices.h"
 #include "store/events.h"
 #include "store/run.h"
 
 #include <stdatomic.h>
+
+enum role { ROLE_FAST, ROLE_STRONG, ROLE_EMBED, ROLE_COUNT };
+
+/* Sees every request on its way to a model. */
+typedef void request_fn(void *arg, enum role role, const struct request *r);
 
 /* Where progress goes: the terminal (cmd/progress) and events.jsonl, through one function. */
 typedef void progress_fn(void *arg, const struct event *event);
 
 struct input_file {
     const char *path; /* "-" is standard input */
+};
+
+/* Limits on what a run may take (0: none), and what it has taken so far; kept by the meter (stage/meter.h). */
+struct budget {
+    double max_cost;
+    uint64_t max_tokens;
+    double cost, reserved_cost; /* in the prices' currency */
+    uint64_t tokens, reserved_tokens;
 };
 
 struct stage_context {
@@ -32,6 +46,10 @@ struct stage_context {
     /* Models are opened when a stage that runs first asks for one. */
     struct model fast, strong, embed; /* through stage_model only */
     struct model_opts model_opts;
+    const struct prices *prices; /* NULL: what models cost is not known */
+    struct budget budget;
+    request_fn *watch; /* NULL: nobody looks */
+    void *watch_arg;
     const char *prompts; /* folder with replacements for prompts/, or NULL */
 
     const struct input_file *inputs; /* import only */
@@ -41,14 +59,15 @@ struct stage_context {
     /* Filled by the stage while it runs. */
     const char *stage; /* its name */
     int64_t done, total, quarantined;
+    int64_t offered; /* import: usable conversations before any were drawn */
     struct usage usage;
     double started, last_report; /* clock_seconds */
     char note[200];              /* the stage's last word: one line, counts only */
 };
 
-enum role { ROLE_FAST, ROLE_STRONG, ROLE_EMBED };
+struct str stage_model_spec(const struct stage_context *c, enum role role); /* as the configuration names it */
 
-/* Opens it the first time. Notes its name and identity in the manifest ("model.fast" ...). */
+/* Opens it the first time, behind a meter. Notes its name and identity in the manifest ("model.fast" ...). */
 MUST_USE enum err stage_model(struct stage_context *c, enum role role, struct model **out, struct error *e);
 void stage_close_models(struct stage_context *c);
 

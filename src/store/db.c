@@ -111,6 +111,7 @@ static const char *const settings[] = {
     [DB_WRITE] = "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA secure_delete=ON;"
                  "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
                  "PRAGMA journal_size_limit=16777216; PRAGMA cache_size=-65536;",
+    [DB_SCRATCH] = "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;",
     [DB_BUILD] = "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA page_size=4096; PRAGMA auto_vacuum=NONE;"
                  "PRAGMA journal_mode=OFF; PRAGMA synchronous=FULL; PRAGMA locking_mode=EXCLUSIVE;"
                  "PRAGMA cache_size=-65536;",
@@ -134,7 +135,7 @@ static enum err check_wal(struct db *d, struct error *e)
 enum err db_open(const char *path, enum db_mode mode, struct db **out, struct error *e)
 {
     *out = NULL;
-    enum err result = prepare_file(path, mode, e);
+    enum err result = mode == DB_SCRATCH ? ERR_OK : prepare_file(path, mode, e);
     if (result != ERR_OK)
         return result;
     struct db *d = mem_zero(1, sizeof *d);
@@ -142,7 +143,7 @@ enum err db_open(const char *path, enum db_mode mode, struct db **out, struct er
     strcpy(d->path, path);
     d->committed_at = clock_seconds();
     int flags = (mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX;
-    int code = sqlite3_open_v2(path, &d->handle, flags, NULL);
+    int code = sqlite3_open_v2(mode == DB_SCRATCH ? ":memory:" : path, &d->handle, flags, NULL);
     if (code == SQLITE_OK) {
         sqlite3_extended_result_codes(d->handle, 1);
         sqlite3_busy_timeout(d->handle, BUSY_MS);

@@ -13,10 +13,11 @@
 struct db; /* belongs to one thread at a time */
 
 enum db_mode {
-    DB_READ,  /* an existing file, read-only */
-    DB_WRITE, /* created when missing; WAL */
-    DB_BUILD, /* a new file (an old one is removed) written in one transaction without a journal: deterministic bytes;
-               * on the disk when db_commit returns; the caller renames it when whole */
+    DB_READ,    /* an existing file, read-only */
+    DB_WRITE,   /* created when missing; WAL */
+    DB_SCRATCH, /* in memory, whatever the path says; nothing of it ever reaches a disk */
+    DB_BUILD,   /* a new file (an old one is removed) written in one transaction without a journal: deterministic bytes;
+                 * on the disk when db_commit returns; the caller renames it when whole */
 };
 
 MUST_USE enum err db_open(const char *path, enum db_mode mode, struct db **out, struct error *e);

@@ -76,6 +76,11 @@ enum err ledger_put(struct run *r, const char *stage, struct hash key, const str
     return result == ERR_OK ? db_group_end(r->db, ANSWER_WEIGHT, e) : result;
 }
 
+enum err ledger_count(struct run *r, const char *stage, int64_t *out, struct error *e)
+{
+    return db_get_int(r->db, e, out, 0, "SELECT count(*) FROM answer WHERE stage = ?1", "z", stage);
+}
+
 enum err ledger_flush(struct run *r, struct error *e)
 {
     return db_flush(r->db, e);
@@ -84,18 +89,4 @@ enum err ledger_flush(struct run *r, struct error *e)
 enum err ledger_rest(struct run *r, struct error *e)
 {
     return db_group_end(r->db, 0, e);
-}
-
-enum err ledger_usage(struct run *r, ledger_usage_fn *fn, void *arg, struct error *e)
-{
-    sqlite3_stmt *q;
-    bool row = false;
-    enum err result = db_query(r->db, e, &q,
-                               "SELECT stage, count(*), sum(tokens_in), sum(tokens_cached), sum(tokens_out)"
-                               " FROM answer GROUP BY stage ORDER BY stage",
-                               "");
-    while (result == ERR_OK && (result = db_step(q, &row, e)) == ERR_OK && row)
-        fn(arg, db_text(q, 0), (uint64_t)db_int(q, 1), (uint64_t)db_int(q, 2), (uint64_t)db_int(q, 3),
-           (uint64_t)db_int(q, 4));
-    return result;
 }

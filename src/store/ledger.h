@@ -27,13 +27,10 @@ MUST_USE enum err ledger_get(struct run *r, struct hash key, struct arena *a, st
                              struct error *e);
 MUST_USE enum err ledger_put(struct run *r, const char *stage, struct hash key, const struct ledger_entry *entry,
                              struct error *e);
+/* How many answers of a stage there are, whatever they were asked with. */
+MUST_USE enum err ledger_count(struct run *r, const char *stage, int64_t *out, struct error *e);
 MUST_USE enum err ledger_flush(struct run *r, struct error *e);
 /* Commits what has waited LEDGER_MS: for those who wait for the next answer. */
 MUST_USE enum err ledger_rest(struct run *r, struct error *e);
-
-/* What was spent, per stage in order of stage name, for the report. Returns rows through fn. */
-typedef void ledger_usage_fn(void *arg, struct str stage, uint64_t calls, uint64_t tokens_in, uint64_t tokens_cached,
-                             uint64_t tokens_out);
-MUST_USE enum err ledger_usage(struct run *r, ledger_usage_fn *fn, void *arg, struct error *e);
 
 #endif

@@ -72,6 +72,8 @@ static enum err add_stages(struct run *r, yyjson_mut_doc *doc, yyjson_mut_val *o
 
 enum err run_write_manifest(struct run *r, struct error *e)
 {
+    if (r->scratch)
+        return ERR_OK;
     yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
     yyjson_mut_val *root = yyjson_mut_obj(doc), *notes = yyjson_mut_obj(doc), *stages = yyjson_mut_obj(doc);
     yyjson_mut_doc_set_root(doc, root);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -166,6 +167,22 @@ static enum err open_readable(struct run *r, struct error *e)
     return result == ERR_OK ? schema_apply(r->db, run_path(r, DATABASE), false, e) : result;
 }
 
+static enum err open_scratch(struct run *r, struct error *e)
+{
+    char *folder = str_dupz(&r->arena, str_printf(&r->arena, "%s/clio-scratch-XXXXXX", r->path));
+    if (!mkdtemp(folder))
+        return error_errno(e, ERR_IO, "cannot make a folder in %s", r->path);
+    r->path = folder;
+    r->scratch = true;
+    enum err result = make_folders(r, e);
+    if (result == ERR_OK)
+        result = db_open(DATABASE, DB_SCRATCH, &r->db, e);
+    if (result == ERR_OK)
+        result = schema_apply(r->db, DATABASE, true, e);
+    secret_fill(r->account_key, sizeof r->account_key);
+    return result;
+}
+
 enum err run_open(const char *path, enum run_mode mode, struct run *out, struct error *e)
 {
     *out = (struct run){.lock_fd = -1};
@@ -176,6 +193,8 @@ enum err run_open(const char *path, enum run_mode mode, struct run *out, struct 
     enum err result;
     if (trimmed.n == 0)
         result = error_set(e, ERR_IO, "the run has no name");
+    else if (mode == RUN_SCRATCH)
+        result = open_scratch(out, e);
     else if (mode != RUN_CREATE && !file_exists(run_path(out, DATABASE)))
         result = no_such_run(out, e);
     else
@@ -190,6 +209,8 @@ void run_close(struct run *r)
     db_close(r->db);
     if (r->path && r->lock_fd >= 0)
         close(r->lock_fd); /* ends the lock */
+    if (r->scratch)
+        file_remove_tree(r->path);
     explicit_bzero(r->account_key, sizeof r->account_key);
     arena_release(&r->arena);
     *r = (struct run){.lock_fd = -1};

@@ -17,10 +17,16 @@ struct run {
     const char *path;
     struct db *db; /* private/run.db; schema in store/schema.c */
     int lock_fd;
+    bool scratch;
     unsigned char account_key[HASH_BYTES];
 };
 
-enum run_mode { RUN_CREATE /* or continue */, RUN_EXISTING, RUN_READ /* no lock, read-only */ };
+enum run_mode {
+    RUN_CREATE, /* or continue */
+    RUN_EXISTING,
+    RUN_READ,    /* no lock, read-only */
+    RUN_SCRATCH, /* made inside the folder `path`, gone with run_close; its database is in memory alone */
+};
 
 /* Errors: ERR_IO no such run, not a run, locked by another process (says its pid), a newer version's schema. */
 MUST_USE enum err run_open(const char *path, enum run_mode mode, struct run *out, struct error *e);

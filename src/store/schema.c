@@ -51,16 +51,27 @@ static const char tables[] =
     "CREATE TABLE point(facet TEXT NOT NULL, rec INTEGER NOT NULL, x REAL NOT NULL, y REAL NOT NULL,"
     " PRIMARY KEY(facet, rec)) STRICT, WITHOUT ROWID;"
 
-    "PRAGMA application_id=0x436c696f;"
-    "PRAGMA user_version=1;";
+    "PRAGMA application_id=0x436c696f;";
 
-static_assert(SCHEMA_VERSION == 1 && APPLICATION_ID == 0x436c696f, "the last two lines above say the same");
+/* What came with version 2; version 1 gets it when it is next written to. */
+static const char tables_of_2[] =
+    /* What was asked of models, with and without an answer, over all times the run went on. */
+    "CREATE TABLE spent(stage TEXT NOT NULL, model TEXT NOT NULL, calls INTEGER NOT NULL, tokens_in INTEGER NOT NULL,"
+    " tokens_cached INTEGER NOT NULL, tokens_out INTEGER NOT NULL, again INTEGER NOT NULL, cut INTEGER NOT NULL,"
+    " refused INTEGER NOT NULL, too_long INTEGER NOT NULL, failed INTEGER NOT NULL, PRIMARY KEY(stage, model))"
+    " STRICT, WITHOUT ROWID;"
+    "PRAGMA user_version=2;";
 
-static enum err create(struct db *d, struct error *e)
+static_assert(SCHEMA_VERSION == 2 && APPLICATION_ID == 0x436c696f, "the last two lines above say the same");
+
+/* From the version there is to this one, whole or not at all. */
+static enum err create(struct db *d, int64_t version, struct error *e)
 {
     enum err result = db_begin(d, e);
-    if (result == ERR_OK)
+    if (result == ERR_OK && version < 1)
         result = db_exec(d, tables, e);
+    if (result == ERR_OK)
+        result = db_exec(d, tables_of_2, e);
     if (result == ERR_OK)
         return db_commit(d, e);
     db_rollback(d);
@@ -78,9 +89,11 @@ enum err schema_apply(struct db *d, const char *path, bool writable, struct erro
     if (result != ERR_OK)
         return result;
     if (objects == 0 && version == 0 && writable)
-        return create(d, e);
+        return create(d, 0, e);
     if (application != APPLICATION_ID || version < 1)
         return error_set(e, ERR_IO, "%s is not the database of a run", path);
+    if (version < SCHEMA_VERSION && writable)
+        return create(d, version, e);
     if (version <= SCHEMA_VERSION)
         return ERR_OK;
     error_set(e, ERR_IO, "%s was written by a newer version of clio (schema %lld, this program knows %d)", path,
