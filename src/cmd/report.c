@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "pipeline/pipeline.h"
+#include "store/ledger.h"
 #include "store/records.h"
 
 #include <string.h>
@@ -23,6 +24,7 @@ static void add_spent(struct spent *to, const struct spent *s)
     to->refused += s->refused;
     to->too_long += s->too_long;
     to->failed += s->failed;
+    to->ms += s->ms;
 }
 
 static double add_cost(double a, double b)
@@ -92,6 +94,9 @@ static enum err load_stages(struct run *r, struct report *out, struct error *e)
         enum err result = run_stage_get(r, pipeline[i].name, &out->arena, &out->stages[i].state, e);
         if (result != ERR_OK)
             return result;
+        result = ledger_count(r, pipeline[i].name, &out->stages[i].answers, e);
+        if (result != ERR_OK)
+            return result;
         out->stages_done += out->stages[i].state.done;
     }
     return ERR_OK;
@@ -145,7 +150,8 @@ static void add_stage_json(const struct report_stage *s, struct buf *out)
     const struct {
         const char *name;
         uint64_t n;
-    } counts[] = {{"calls", s->spent.calls},
+    } counts[] = {{"answers", (uint64_t)s->answers},
+                  {"calls", s->spent.calls},
                   {"tokens_in", s->spent.tokens_in},
                   {"tokens_cached", s->spent.tokens_cached},
                   {"tokens_out", s->spent.tokens_out},
@@ -153,7 +159,8 @@ static void add_stage_json(const struct report_stage *s, struct buf *out)
                   {"cut", s->spent.cut},
                   {"refused", s->spent.refused},
                   {"too_long", s->spent.too_long},
-                  {"failed", s->spent.failed}};
+                  {"failed", s->spent.failed},
+                  {"model_ms", s->spent.ms}};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         buf_printf(out, ",\"%s\":%llu", counts[i].name, (unsigned long long)counts[i].n);
     if (s->cost < 0)

@@ -14,6 +14,7 @@
 struct report_stage {
     const char *name;
     struct stage_state state;
+    int64_t answers;    /* in the ledger: never asked for again */
     struct spent spent; /* over all models, and all times the run went on */
     double cost;        /* at the present prices; negative: not known */
 };

@@ -425,3 +425,26 @@ size_t schema_max_tokens(const struct schema *s)
         sum += strlen(s->fields[i].name) + 8 + field_tokens(&s->fields[i]);
     return sum;
 }
+
+/* Short texts fill most of their room, long ones little: a sentence is a sentence. */
+static double usual_chars(const struct field *f)
+{
+    static const double FILLED = 0.7, SENTENCE_CHARS = 100;
+    double filled = FILLED * (double)text_limit(f);
+    return filled < SENTENCE_CHARS ? filled : SENTENCE_CHARS;
+}
+
+struct answer_size schema_answer_size(const struct schema *s)
+{
+    static const double CHARS_A_TOKEN = 4.5;
+    struct answer_size sum = {4, 4}; /* braces */
+    for (size_t i = 0; i < s->fields_count; i++) {
+        const struct field *f = &s->fields[i];
+        double frame = (double)(strlen(f->name) + 6 + f->start.n);
+        double texts = f->kind == FIELD_LIST ? (double)f->max : f->kind == FIELD_TEXT ? 1 : 0;
+        double rest = texts > 0 ? 0 : 10; /* a number, or a short word */
+        sum.usual += frame + texts * usual_chars(f) + rest;
+        sum.longest += frame + texts * (double)text_limit(f) + rest;
+    }
+    return (struct answer_size){sum.usual / CHARS_A_TOKEN, sum.longest / CHARS_A_TOKEN};
+}

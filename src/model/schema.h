@@ -56,7 +56,12 @@ void schema_describe(const struct schema *s,
                      struct buf *out); /* a JSON skeleton shown in prompts: {"name": "...", ...} */
 void schema_hash_text(const struct schema *s, struct buf *out); /* canonical bytes: part of an answer's key */
 void schema_add_string(struct buf *out,
-                       struct str s);             /* a JSON string, escaped no more than JSON needs: models read it */
+                       struct str s); /* a JSON string, escaped no more than JSON needs: models read it */
+/* About how many tokens an answer in English has: as a rule (measured with the default models), and when every text is
+ * as long as it may be. For estimates. */
+struct answer_size {
+    double usual, longest;
+} schema_answer_size(const struct schema *s);
 size_t schema_max_tokens(const struct schema *s); /* enough for the longest valid answer */
 
 #endif

@@ -4,6 +4,7 @@
 #include "pipeline/rehearsal.h"
 #include "stage/ask.h"
 #include "store/ledger.h"
+#include "store/spent.h"
 
 #include <math.h>
 #include <string.h>
@@ -43,9 +44,15 @@ static const struct {
     double seconds;
 } plain[] = {{"import", 1e-4}, {"cluster", 1e-3}, {"threshold", 2e-5}, {"project", 1e-3}, {"publish", 1e-4}};
 
+/* What one role's model takes in one case, or took. */
+struct use {
+    double calls, in, cached, out, cost, seconds;
+};
+
 struct estimator {
     const struct stage_context *c;
     struct rehearsal r;
+    struct use took[ROLE_COUNT];  /* of the run so far: how fast the models really are */
     double left[PIPELINE_STAGES]; /* share still to do */
 };
 
@@ -73,11 +80,6 @@ static bool is_server(struct str spec)
     return has_scheme(spec, "openai") || has_scheme(spec, "anthropic");
 }
 
-/* What one role's model takes in one case. */
-struct use {
-    double calls, in, cached, out, cost, seconds;
-};
-
 static double seconds_on_server(const struct price *p, struct str spec, const struct use *u)
 {
     double rpm = option_of(spec, "rpm", 0), tpm = option_of(spec, "tpm", 0), seconds = -1;
@@ -90,11 +92,30 @@ static double seconds_on_server(const struct price *p, struct str spec, const st
     return seconds;
 }
 
-static double seconds_here(const struct price *p, const struct use *u)
+static double seconds_here(const struct price *p, struct str spec, const struct use *u)
 {
+    (void)spec;
     if ((u->in > u->cached && p->read <= 0) || (u->out > 0 && p->write <= 0))
         return -1;
     return (u->in > u->cached ? (u->in - u->cached) / p->read : 0) + (u->out > 0 ? u->out / p->write : 0);
+}
+
+/* From the price file's rates; corrected by what the run measured, which also serves where the file has none. */
+static double seconds_of(const struct estimator *s, enum role role, const struct price *p, const struct use *u)
+{
+    enum { ENOUGH_TOKENS = 1000 };
+    struct str spec = stage_model_spec(s->c, role);
+    double (*const rated)(const struct price *, struct str, const struct use *) =
+        is_server(spec) ? seconds_on_server : seconds_here;
+    const struct use *took = &s->took[role];
+    double seconds = rated(p, spec, u), fresh = took->in - took->cached + took->out;
+    if (u->calls <= 0)
+        return 0;
+    if (took->seconds <= 0 || fresh < ENOUGH_TOKENS)
+        return seconds;
+    double thought = rated(p, spec, took);
+    return seconds > 0 && thought > 0 ? seconds * took->seconds / thought
+                                      : (u->in - u->cached + u->out) * took->seconds / fresh;
 }
 
 static struct use use_of(const struct estimator *s, size_t stage, enum role role, const struct scenario *f)
@@ -115,7 +136,7 @@ static struct use use_of(const struct estimator *s, size_t stage, enum role role
     u.cost = price_of(p, &(struct usage){.tokens_in = (uint64_t)u.in,
                                          .tokens_cached = (uint64_t)u.cached,
                                          .tokens_out = (uint64_t)u.out});
-    u.seconds = u.calls > 0 ? (server ? seconds_on_server(p, spec, &u) : seconds_here(p, &u)) : 0;
+    u.seconds = seconds_of(s, role, p, &u);
     return u;
 }
 
@@ -201,6 +222,22 @@ static enum err look_at_plan(struct estimator *s, const enum plan plan[PIPELINE_
     return ERR_OK;
 }
 
+static void add_took(void *arg, struct str stage, struct str model, const struct spent *spent)
+{
+    struct estimator *s = arg;
+    (void)stage;
+    for (enum role role = 0; role < ROLE_COUNT; role++) {
+        struct use *took = &s->took[role];
+        if (!str_eq(model, stage_model_spec(s->c, role)))
+            continue;
+        took->calls += (double)spent->calls;
+        took->in += (double)spent->tokens_in;
+        took->cached += (double)spent->tokens_cached;
+        took->out += (double)spent->tokens_out;
+        took->seconds += (double)spent->ms / 1000;
+    }
+}
+
 enum err estimate_make(const struct stage_context *c, const enum plan plan[PIPELINE_STAGES], const char *until,
                        struct estimate *out, struct error *e)
 {
@@ -209,6 +246,8 @@ enum err estimate_make(const struct stage_context *c, const enum plan plan[PIPEL
     enum err result = rehearse(c, &s.r, e);
     if (result == ERR_OK)
         result = look_at_plan(&s, plan, until, e);
+    if (result == ERR_OK && c->run)
+        result = spent_each(c->run, add_took, &s, e);
     if (result != ERR_OK)
         return result;
     out->conversations = s.r.conversations;

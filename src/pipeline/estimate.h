@@ -5,7 +5,7 @@
  * low       questions a tenth shorter, answers half as long as usual, servers remember what they read, one try each;
  * half the clusters pass the thresholds, and a tenth of the conversations the screener expected  questions as in the
  * sample, answers of the usual length, every conversation and cluster goes on worst     questions longer by the
- * sample's doubt and a tokeniser's, the longest answers the schemas allow, and every question asked as often as may be
+ * sample's doubt and a tokeniser's, answers as long as the schemas allow, and every question asked as often as may be
  * (ASK_TRIES)                                       Layer: pipeline.
  */
 #ifndef CLIO_PIPELINE_ESTIMATE_H

@@ -14,9 +14,6 @@
 
 enum { SAMPLE = 200, LEAVES_MAX = 1000, WIDTH = 16, WINDOW_TOKENS = 4096 };
 
-/* How much of the longest answer a schema allows is written, as a rule: measured, see docs/operators.md. */
-static const double USUAL_SHARE = 0.45;
-
 struct stand_in {
     const struct stage_context *of;
     struct stage_context c;
@@ -37,12 +34,14 @@ static void count_request(void *arg, enum role role, const struct request *r)
     struct tally *t = &s->out->asked[s->stage][role];
     double system = (double)text_tokens(r->system), once = system, dialogue = system, sent = 0;
     for (size_t i = 0; i < r->asks_count; i++) {
-        double user = (double)text_tokens(r->asks[i].user), longest = (double)schema_max_tokens(r->asks[i].answer);
+        double user = (double)text_tokens(r->asks[i].user);
+        struct answer_size answer = schema_answer_size(r->asks[i].answer);
         once += user;
         dialogue += user;
         sent += dialogue;
-        dialogue += USUAL_SHARE * longest;
-        t->longest += longest;
+        dialogue += answer.usual;
+        t->answer += answer.usual;
+        t->longest += answer.longest;
     }
     t->requests++;
     t->asks += (double)r->asks_count;
@@ -221,7 +220,6 @@ static void scale(struct tally *t, double by)
 {
     double *const numbers[] = {&t->requests,      &t->asks,   &t->tokens,  &t->tokens_again,
                                &t->tokens_prefix, &t->answer, &t->longest, &t->texts};
-    t->answer = USUAL_SHARE * t->longest;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         *numbers[i] *= by;
 }

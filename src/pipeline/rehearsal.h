@@ -18,7 +18,7 @@ struct tally {
     double tokens;          /* of all requests, each read once */
     double tokens_again;    /* read again when every ask sends the dialogue so far */
     double tokens_prefix;   /* part of tokens: system texts, shared by all requests of a kind */
-    double answer, longest; /* tokens written: as usual, and the most the schemas allow */
+    double answer, longest; /* tokens written: as usual, and as long as the schemas allow */
     double texts;           /* embedding: how many */
 };
 

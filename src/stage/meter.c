@@ -1,5 +1,6 @@
 #include "stage/meter.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "model/prices.h"
 #include "store/spent.h"
@@ -104,7 +105,13 @@ static enum err say_full(const struct meter *m, struct error *e)
 
 /* ---- what was taken ---- */
 
-static void count(struct meter *m, const struct usage *u, enum answer_status status)
+static uint64_t ms_since(double started)
+{
+    double ms = 1000 * (clock_seconds() - started);
+    return ms > 0 ? (uint64_t)ms : 0;
+}
+
+static void count(struct meter *m, const struct usage *u, enum answer_status status, uint64_t ms)
 {
     struct stage_context *c = m->c;
     struct spent s = {.calls = u->calls,
@@ -114,7 +121,8 @@ static void count(struct meter *m, const struct usage *u, enum answer_status sta
                       .cut = status == ANSWER_CUT,
                       .refused = status == ANSWER_REFUSED,
                       .too_long = status == ANSWER_TOO_LONG,
-                      .failed = status == ANSWER_FAILED || status == ANSWER_HOPELESS};
+                      .failed = status == ANSWER_FAILED || status == ANSWER_HOPELESS,
+                      .ms = ms};
     c->budget.tokens += u->tokens_in + u->tokens_out;
     c->budget.cost += cost_of(m, u);
     if (m->result == ERR_OK)
@@ -162,7 +170,7 @@ static void done(void *arg, size_t index, const struct answer *answer)
     m->in_flight--;
     if (is_limited(&m->c->budget))
         settle(m, index);
-    count(m, &answer->usage, answer->status);
+    count(m, &answer->usage, answer->status, 0);
     m->feed->done(m->feed->arg, index, answer);
 }
 
@@ -193,7 +201,10 @@ static enum err complete(void *ctx, const struct feed *feed, const atomic_bool *
     m->result = ERR_OK;
     m->c->budget.reserved_cost = 0;
     m->c->budget.reserved_tokens = 0;
-    return end(m, m->inner.ops->complete(m->inner.ctx, &between, stop, e), e);
+    double started = clock_seconds();
+    enum err result = m->inner.ops->complete(m->inner.ctx, &between, stop, e);
+    count(m, &(struct usage){0}, ANSWER_OK, ms_since(started)); /* together, since they ran side by side */
+    return end(m, result, e);
 }
 
 static enum err embed(void *ctx, const struct str *texts, size_t n, struct mat out, struct usage *usage,
@@ -210,8 +221,9 @@ static enum err embed(void *ctx, const struct str *texts, size_t n, struct mat o
             return say_full(m, e);
         u = (struct usage){0};
     }
+    double started = clock_seconds();
     enum err result = m->inner.ops->embed(m->inner.ctx, texts, n, out, &u, e);
-    count(m, &u, ANSWER_OK);
+    count(m, &u, ANSWER_OK, ms_since(started));
     if (usage) {
         usage->calls += u.calls;
         usage->tokens_in += u.tokens_in;

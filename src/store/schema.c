@@ -58,7 +58,8 @@ static const char tables_of_2[] =
     /* What was asked of models, with and without an answer, over all times the run went on. */
     "CREATE TABLE spent(stage TEXT NOT NULL, model TEXT NOT NULL, calls INTEGER NOT NULL, tokens_in INTEGER NOT NULL,"
     " tokens_cached INTEGER NOT NULL, tokens_out INTEGER NOT NULL, again INTEGER NOT NULL, cut INTEGER NOT NULL,"
-    " refused INTEGER NOT NULL, too_long INTEGER NOT NULL, failed INTEGER NOT NULL, PRIMARY KEY(stage, model))"
+    " refused INTEGER NOT NULL, too_long INTEGER NOT NULL, failed INTEGER NOT NULL, ms INTEGER NOT NULL, PRIMARY "
+    "KEY(stage, model))"
     " STRICT, WITHOUT ROWID;"
     "PRAGMA user_version=2;";
 

@@ -13,6 +13,7 @@ struct spent {
     uint64_t calls, tokens_in, tokens_cached, tokens_out; /* cached: part of tokens_in */
     uint64_t again;                                       /* asked again: the answer could not be used */
     uint64_t cut, refused, too_long, failed;              /* calls without an answer, by what came instead */
+    uint64_t ms;                                          /* waited for the model, all side by side */
 };
 
 /* Adds to what is there. model: as the configuration names it. */
