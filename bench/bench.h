@@ -11,6 +11,7 @@
 typedef enum err bench_fn(int argc, char **argv, struct error *e);
 
 bench_fn bench_encode;
+bench_fn bench_knn;
 
 /* The value of "--name value", or otherwise. */
 const char *bench_option(int argc, char **argv, const char *name, const char *otherwise);

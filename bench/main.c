@@ -12,6 +12,11 @@ static const struct benchmark {
      "sentence vectors: --model minilm|mpnet [--texts FILE] [--limit N] [--max-tokens N] [--threads N] "
      "[--save FILE.npy]; without --texts made-up ones of --synthetic N tokens",
      bench_encode},
+    {"knn",
+     "nearest neighbours by cosine: --npy FILE or --synthetic ROWS,COLUMNS,SEED [--k 15] [--visit N] [--labels "
+     "FILE.npy] "
+     "[--truth FILE.npy] [--sample N] [--threads N] [--seed N] [--save FILE.npy]",
+     bench_knn},
 };
 
 enum { BENCHMARKS = sizeof benchmarks / sizeof benchmarks[0] };

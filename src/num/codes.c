@@ -40,8 +40,23 @@ static size_t plain_above(const int32_t *dots, const float *scales, size_t n, fl
     return found;
 }
 
+void codes_plain_keep(struct codes_list list, const uint32_t *ids, const float *scores, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t at = list.size - 1;
+        if (!(scores[i] > list.scores[at]))
+            continue;
+        for (; at > 0 && list.scores[at - 1] < scores[i]; at--) {
+            list.scores[at] = list.scores[at - 1];
+            list.ids[at] = list.ids[at - 1];
+        }
+        list.scores[at] = scores[i];
+        list.ids[at] = ids[i];
+    }
+}
+
 static const struct codes_kernels plain_set = {
-    .name = "plain", .dots = plain_dots, .dot = plain_dot, .above = plain_above};
+    .name = "plain", .dots = plain_dots, .dot = plain_dot, .above = plain_above, .keep = codes_plain_keep};
 
 const struct codes_kernels *codes_at(size_t i)
 {

@@ -32,6 +32,13 @@ struct codes_block {
     int32_t *out;
 };
 
+/* Best first. size is a multiple of 16. */
+struct codes_list {
+    uint32_t *ids;
+    float *scores;
+    size_t size;
+};
+
 struct codes_kernels {
     const char *name;
     void (*dots)(const struct codes_block *block);
@@ -41,6 +48,9 @@ struct codes_kernels {
      * whole panels, and may write whole ones behind the last: the arrays are n rounded up to 16 plus 16 long.
      */
     size_t (*above)(const int32_t *dots, const float *scales, size_t n, float floor, uint32_t *where, float *products);
+    /* Puts n ids with their scores into a list of the best, one after another. Among equal scores the earlier stays
+     * ahead. */
+    void (*keep)(struct codes_list list, const uint32_t *ids, const float *scores, size_t n);
 };
 
 /*

@@ -89,7 +89,8 @@ TARGET static size_t above(const int32_t *dots_at, const float *scales, size_t n
 
 const struct codes_kernels *codes_avx2(void)
 {
-    static const struct codes_kernels set = {.name = "avx2", .dots = dots, .dot = dot, .above = above};
+    static const struct codes_kernels set = {
+        .name = "avx2", .dots = dots, .dot = dot, .above = above, .keep = codes_plain_keep};
     return __builtin_cpu_supports("avx2") ? &set : NULL;
 }
 

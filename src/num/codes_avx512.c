@@ -101,9 +101,48 @@ TARGET static size_t above(const int32_t *dots_at, const float *scales, size_t n
     return found;
 }
 
+/* Sixteen lanes of a list: those at `stays` stay, the new one goes to the lane at `enters`, the others move up one. */
+TARGET INLINE __m512i enter(__m512i lanes, __m512i below, __m512i new_one, __mmask16 stays, __mmask16 enters)
+{
+    __m512i moved = _mm512_mask_mov_epi32(_mm512_alignr_epi32(lanes, below, 15), stays, lanes);
+    return _mm512_mask_mov_epi32(moved, enters, new_one);
+}
+
+TARGET INLINE __mmask16 not_less(__m512i scores, __m512i new_one)
+{
+    return _mm512_cmp_ps_mask(_mm512_castsi512_ps(scores), _mm512_castsi512_ps(new_one), _CMP_GE_OQ);
+}
+
+/* A list of 32 stays in registers while it takes in what a block of products has for it. */
+TARGET static void keep(struct codes_list list, const uint32_t *ids, const float *scores, size_t n)
+{
+    if (list.size != 2 * CODES_PANEL) {
+        codes_plain_keep(list, ids, scores, n);
+        return;
+    }
+    __m512i s0 = _mm512_loadu_si512(list.scores), s1 = _mm512_loadu_si512(list.scores + CODES_PANEL);
+    __m512i i0 = _mm512_loadu_si512(list.ids), i1 = _mm512_loadu_si512(list.ids + CODES_PANEL);
+    for (size_t i = 0; i < n; i++) {
+        __m512i score = _mm512_castps_si512(_mm512_set1_ps(scores[i])), id = _mm512_set1_epi32((int)ids[i]);
+        __mmask16 stay0 = not_less(s0, score), stay1 = not_less(s1, score);
+        if (stay1 == 0xffff)
+            continue;
+        __mmask16 enter0 = (__mmask16)(~stay0 & (stay0 << 1 | 1)),
+                  enter1 = (__mmask16)(~stay1 & (stay1 << 1 | stay0 >> 15));
+        s1 = enter(s1, s0, score, stay1, enter1);
+        i1 = enter(i1, i0, id, stay1, enter1);
+        s0 = enter(s0, s0, score, stay0, enter0);
+        i0 = enter(i0, i0, id, stay0, enter0);
+    }
+    _mm512_storeu_si512(list.scores, s0);
+    _mm512_storeu_si512(list.scores + CODES_PANEL, s1);
+    _mm512_storeu_si512(list.ids, i0);
+    _mm512_storeu_si512(list.ids + CODES_PANEL, i1);
+}
+
 const struct codes_kernels *codes_avx512(void)
 {
-    static const struct codes_kernels set = {.name = "avx512", .dots = dots, .dot = dot, .above = above};
+    static const struct codes_kernels set = {.name = "avx512", .dots = dots, .dot = dot, .above = above, .keep = keep};
     bool runs = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
     return runs ? &set : NULL;
@@ -112,7 +151,8 @@ const struct codes_kernels *codes_avx512(void)
 /* Every processor with tiles has all of the above. */
 const struct codes_kernels *codes_amx(void)
 {
-    static const struct codes_kernels set = {.name = "amx", .dots = codes_amx_dots, .dot = dot, .above = above};
+    static const struct codes_kernels set = {
+        .name = "amx", .dots = codes_amx_dots, .dot = dot, .above = above, .keep = keep};
     return codes_avx512() && codes_amx_granted() ? &set : NULL;
 }
 

@@ -11,6 +11,7 @@ const struct codes_kernels *codes_amx(void); /* Sapphire Rapids and later, where
 const struct codes_kernels *codes_avx512(void); /* with VNNI: Ice Lake, Zen 4 and later */
 const struct codes_kernels *codes_avx2(void);
 
+void codes_plain_keep(struct codes_list list, const uint32_t *ids, const float *scores, size_t n);
 bool codes_amx_granted(void);
 void codes_amx_dots(const struct codes_block *block);
 

@@ -91,6 +91,41 @@ static void above_lists_what_is_larger(void **state)
         }
 }
 
+/* Every set keeps what sorting keeps, in that order; equal scores in the order they came. */
+static void keep_is_a_sort(void **state)
+{
+    (void)state;
+    enum { N = 500 };
+    for (size_t s = 0; codes_at(s); s++)
+        for (size_t size = 16; size <= 48; size += 16) {
+            uint32_t ids[48];
+            float scores[48], before = INFINITY;
+            for (size_t i = 0; i < size; i++) {
+                ids[i] = UINT32_MAX;
+                scores[i] = -INFINITY;
+            }
+            for (uint32_t i = 0; i < N; i += 5) {
+                uint32_t five[5];
+                float given[5];
+                for (uint32_t j = 0; j < 5; j++) {
+                    five[j] = i + j;
+                    given[j] = (float)(data_mix(i + j, 3, 1) % 64);
+                }
+                codes_at(s)->keep((struct codes_list){ids, scores, size}, five, given, 5);
+            }
+            for (size_t i = 0; i < size; i++) { /* how many come before it, of all */
+                size_t ahead = 0;
+                for (uint32_t j = 0; j < N; j++) {
+                    float score = (float)(data_mix(j, 3, 1) % 64);
+                    ahead += score > scores[i] || (score == scores[i] && j < ids[i]);
+                }
+                assert_int_equal(ahead, i);
+                assert_true(scores[i] <= before && scores[i] == (float)(data_mix(ids[i], 3, 1) % 64));
+                before = scores[i];
+            }
+        }
+}
+
 static void quantise(void **state)
 {
     (void)state;
@@ -119,10 +154,8 @@ static void quantise(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sets_agree),
-        cmocka_unit_test(extremes),
-        cmocka_unit_test(above_lists_what_is_larger),
-        cmocka_unit_test(quantise),
+        cmocka_unit_test(sets_agree),     cmocka_unit_test(extremes), cmocka_unit_test(above_lists_what_is_larger),
+        cmocka_unit_test(keep_is_a_sort), cmocka_unit_test(quantise),
     };
     for (size_t s = 0; codes_at(s); s++)
         print_message("instruction set: %s\n", codes_at(s)->name);

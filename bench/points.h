@@ -1,0 +1,16 @@
+/* points.h: the vectors a benchmark is about, from a file or made up. */
+#ifndef CLIO_BENCH_POINTS_H
+#define CLIO_BENCH_POINTS_H
+
+#include "base/error.h"
+#include "base/par.h"
+#include "num/mat.h"
+
+/*
+ * "--npy FILE" (float32 [n][d]) or "--synthetic n,d,seed"; rows as they are in the file, unit rows otherwise. free(at).
+ * The made-up ones are like embeddings: 200 topics and n / 50 sub-topics of Zipf sizes in 64 latent dimensions, turned
+ * into d, with noise in all of them. Same rows on every machine and for any number of threads.
+ */
+MUST_USE enum err bench_points(int argc, char **argv, struct mat *out, struct par *par, struct error *e);
+
+#endif
