@@ -25,41 +25,6 @@ struct knn {
     struct par *par;
 };
 
-/* Byte products (two operations each) a second that all threads reach on a block that stays in the first cache. */
-struct probe {
-    const struct codes_kernels *kernels;
-    size_t rounds;
-};
-
-static void probe_piece(void *arg, size_t piece, size_t worker)
-{
-    (void)piece;
-    (void)worker;
-    enum { N = 32, STRIDE = 512 };
-    const struct probe *p = arg;
-    int8_t *codes = mem_aligned(N, STRIDE);
-    int32_t *out = mem_aligned(N * N, sizeof *out);
-    memset(codes, 1, N * STRIDE);
-    struct codes_block b = {.a = codes, .b = codes, .an = N, .bn = N, .stride = STRIDE, .out = out};
-    for (size_t i = 0; i < p->rounds; i++)
-        p->kernels->dots(&b);
-    free(codes);
-    free(out);
-}
-
-static double peak_operations(struct par *par)
-{
-    struct probe p = {codes_best(), 4};
-    double start, seconds;
-    do {
-        p.rounds *= 2;
-        start = clock_seconds();
-        par_for(par, par_threads(par), probe_piece, &p);
-        seconds = clock_seconds() - start;
-    } while (seconds < 0.05);
-    return 2.0 * 32 * 32 * 512 * (double)p.rounds * (double)par_threads(par) / seconds;
-}
-
 /* How many of the k ids are among the true ones, and how many are as near as the last of those. */
 static void count_hits(const struct knn *q, size_t row, const uint32_t *truth, float last, size_t hits[2])
 {
@@ -185,7 +150,7 @@ static enum err run(struct knn *q, int argc, char **argv, struct error *e)
     q->ids = mem_new(n * k, sizeof *q->ids);
     q->distances = mem_new(n * k, sizeof *q->distances);
     struct neighbours_opts opts = {.k = k, .visit = q->visit, .labels = q->labels, .seed = q->seed};
-    double peak = peak_operations(q->par), start = clock_seconds();
+    double peak = bench_peak_operations(q->par), start = clock_seconds();
     enum err err = neighbours_find(q->points, &opts, q->ids, q->distances, &q->report, q->par, e);
     q->seconds = clock_seconds() - start;
     const char *truth = bench_option(argc, argv, "--truth", NULL), *save = bench_option(argc, argv, "--save", NULL);

@@ -12,11 +12,16 @@ static const struct benchmark {
      "sentence vectors: --model minilm|mpnet [--texts FILE] [--limit N] [--max-tokens N] [--threads N] "
      "[--save FILE.npy]; without --texts made-up ones of --synthetic N tokens",
      bench_encode},
+    {"kmeans",
+     "clusters: --npy FILE or --synthetic ROWS,COLUMNS,SEED [--k 100] [--iterations N] [--spherical] [--memory-mb N] "
+     "[--exact [--start FILE.npy]] [--check] [--threads N] [--seed N] [--save FILE.npy] [--save-labels FILE.npy]",
+     bench_kmeans},
     {"knn",
      "nearest neighbours by cosine: --npy FILE or --synthetic ROWS,COLUMNS,SEED [--k 15] [--visit N] [--labels "
      "FILE.npy] "
      "[--truth FILE.npy] [--sample N] [--threads N] [--seed N] [--save FILE.npy]",
      bench_knn},
+    {"points", "made-up vectors into a file: --synthetic ROWS,COLUMNS,SEED --save FILE.npy", bench_points_only},
 };
 
 enum { BENCHMARKS = sizeof benchmarks / sizeof benchmarks[0] };
@@ -27,6 +32,14 @@ const char *bench_option(int argc, char **argv, const char *name, const char *ot
         if (strcmp(argv[i], name) == 0)
             return argv[i + 1];
     return otherwise;
+}
+
+bool bench_flag(int argc, char **argv, const char *name)
+{
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], name) == 0)
+            return true;
+    return false;
 }
 
 enum err bench_number(int argc, char **argv, const char *name, size_t max, size_t *value, struct error *e)

@@ -1,6 +1,6 @@
 #include "npy.h"
 
-#include "base/file.h"
+#include "base/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,14 +63,13 @@ static bool read_header(struct str header, struct npy *out)
     return true;
 }
 
-enum err npy_read(const char *path, struct npy *out, struct error *e)
+enum err npy_open(const char *path, struct file_map *map, struct npy *out, struct error *e)
 {
-    struct file_map map = {0};
     *out = (struct npy){0};
-    enum err err = file_map_open(&map, path, e);
+    enum err err = file_map_open(map, path, e);
     if (err != ERR_OK)
         return err;
-    struct str b = map.bytes;
+    struct str b = map->bytes;
     size_t length = 0, start = START, bytes = 0;
     if (b.n > START + 2 && memcmp(b.at, "\x93NUMPY", 6) == 0) {
         const unsigned char *u = (const unsigned char *)b.at + MAGIC_BYTES;
@@ -84,11 +83,22 @@ enum err npy_read(const char *path, struct npy *out, struct error *e)
               !__builtin_mul_overflow(out->n, out->d, &bytes) && !__builtin_mul_overflow(bytes, 4, &bytes) &&
               bytes <= b.n - start - length;
     if (ok) {
-        out->at = mem_new(bytes, 1);
-        memcpy(out->at, b.at + start + length, bytes);
-    } else {
-        err = error_set(e, ERR_INPUT, "%s is not a whole .npy file of float32 or int32 rows", path);
+        out->at = (void *)(uintptr_t)(b.at + start + length);
+        return ERR_OK;
     }
+    file_map_close(map);
+    return error_set(e, ERR_INPUT, "%s is not a whole .npy file of float32 or int32 rows", path);
+}
+
+enum err npy_read(const char *path, struct npy *out, struct error *e)
+{
+    struct file_map map = {0};
+    enum err err = npy_open(path, &map, out, e);
+    if (err != ERR_OK)
+        return err;
+    void *copy = mem_new(out->n * out->d, 4);
+    memcpy(copy, out->at, out->n * out->d * 4);
+    out->at = copy;
     file_map_close(&map);
-    return err;
+    return ERR_OK;
 }

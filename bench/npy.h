@@ -3,6 +3,7 @@
 #ifndef CLIO_BENCH_NPY_H
 #define CLIO_BENCH_NPY_H
 
+#include "base/file.h"
 #include "base/str.h"
 
 enum npy_kind { NPY_F32, NPY_I32 };
@@ -17,5 +18,9 @@ MUST_USE enum err npy_write(const char *path, enum npy_kind kind, const void *at
 
 /* Errors: ERR_IO unreadable, ERR_INPUT another type, order or rank, or cut off. */
 MUST_USE enum err npy_read(const char *path, struct npy *out, struct error *e);
+
+/* The same without a copy: out->at lies in the map, which file_map_close() ends, and must not be freed or written to.
+ */
+MUST_USE enum err npy_open(const char *path, struct file_map *map, struct npy *out, struct error *e);
 
 #endif

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { TOPICS = 200, LATENT = 64, BLOCK = 1024 };
 
@@ -150,4 +151,36 @@ enum err bench_points(int argc, char **argv, struct mat *out, struct par *par, s
     out->at = mem_new(out->n * out->d, sizeof(float));
     make(*out, (uint64_t)v[2], par);
     return ERR_OK;
+}
+
+enum err bench_file_open(int argc, char **argv, struct bench_file *f, struct mat *points, struct par *par,
+                         struct error *e)
+{
+    const char *path = bench_option(argc, argv, "--npy", NULL);
+    struct npy file = {0};
+    enum err err = path ? npy_open(path, &f->map, &file, e) : bench_points(argc, argv, &f->points, par, e);
+    if (err == ERR_OK && path && file.kind != NPY_F32)
+        return error_set(e, ERR_INPUT, "%s holds whole numbers, not float32 rows", path);
+    if (err == ERR_OK && path)
+        f->points = (struct mat){file.at, file.n, file.d};
+    *points = f->points;
+    return err;
+}
+
+void bench_file_close(struct bench_file *f)
+{
+    if (!f->map.bytes.at)
+        free(f->points.at);
+    file_map_close(&f->map);
+    *f = (struct bench_file){0};
+}
+
+void bench_file_release(void *arg, size_t first, size_t n)
+{
+    enum { PAGE = 4096 };
+    const struct bench_file *f = arg;
+    uintptr_t begin = (uintptr_t)mat_row(f->points, first) / PAGE * PAGE,
+              end = (uintptr_t)mat_row(f->points, first + n);
+    if (f->map.bytes.at)
+        madvise((void *)begin, end / PAGE * PAGE - begin, MADV_DONTNEED);
 }

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "num/cells_split.h"
 #include "num/scan.h"
+#include "num/select.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -144,31 +145,6 @@ static void make_blocks(struct cells *c)
         rows += c->sizes[i];
     }
     c->blocks[c->blocks_count] = (uint32_t)c->count;
-}
-
-/* Moves the `front` smallest keys before the others, in no order (Hoare's FIND). */
-static void select_least(uint64_t *keys, size_t n, size_t front)
-{
-    size_t low = 0, high = n - 1;
-    while (front < n && low < high) {
-        uint64_t pivot = keys[low + (high - low) / 2];
-        size_t i = low, j = high;
-        for (;;) {
-            while (keys[i] < pivot)
-                i++;
-            while (keys[j] > pivot)
-                j--;
-            if (i >= j)
-                break;
-            uint64_t other = keys[i];
-            keys[i++] = keys[j];
-            keys[j--] = other;
-        }
-        if (j + 1 > front) /* low .. j hold the smaller ones */
-            high = j;
-        else
-            low = j + 1;
-    }
 }
 
 struct nearing {

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "num/dist.h"
+#include "num/kmeans_decide.h"
 
 #include <assert.h>
 #include <float.h>
@@ -26,6 +27,8 @@ struct run {
     size_t *moved;    /* [pieces] labels that changed */
     double *sums;     /* [threads][d] */
     struct par *par;
+    struct coded rows, centres; /* for labels by codes and floats; n is 0 where floats do it alone */
+    uint32_t *before;           /* [n] the labels before, with those */
 };
 
 static size_t pieces_of(size_t n, size_t rows)
@@ -116,9 +119,39 @@ static void fill_empty_clusters(struct run *r)
     }
 }
 
+/* The same labels as by assign_piece(), and distances; returns how many labels changed. */
+static size_t label_screened(struct run *r)
+{
+    size_t n = r->points.n, starts[2] = {0, n}, moved = 0;
+    memcpy(r->before, r->labels, n * sizeof *r->labels);
+    for (size_t i = 0; i < n; i++)
+        r->order[i] = (uint32_t)i;
+    bool finite = coded_fill(&r->centres, r->centroids, NULL, r->par);
+    assert(finite);
+    (void)finite;
+    decide_run(&(struct decision){.look = {.rows = &r->rows,
+                                           .centres = &r->centres,
+                                           .groups = 1,
+                                           .order = r->order,
+                                           .starts = starts,
+                                           .labels = r->labels,
+                                           .squared = r->squared},
+                                  .points = r->points,
+                                  .means = r->centroids},
+               r->par);
+    for (size_t i = 0; i < n; i++)
+        moved += r->labels[i] != r->before[i];
+    return moved;
+}
+
 /* Returns how many labels changed, before repairs. */
 static size_t assign(struct run *r)
 {
+    if (r->rows.n > 0) {
+        size_t changed = label_screened(r);
+        fill_empty_clusters(r);
+        return changed;
+    }
     size_t pieces = pieces_of(r->points.n, ROWS), moved = 0;
     par_for(r->par, pieces, assign_piece, r);
     for (size_t i = 0; i < pieces; i++)
@@ -279,6 +312,19 @@ static void run_free(struct run *r)
     free(r->ends);
     free(r->moved);
     free(r->sums);
+    free(r->before);
+    coded_free(&r->rows);
+    coded_free(&r->centres);
+}
+
+static void screen(struct run *r)
+{
+    r->rows = coded_new(r->points.n, r->points.d);
+    r->centres = coded_new(r->centroids.n, r->points.d);
+    r->before = mem_new(r->points.n, sizeof *r->before);
+    bool finite = coded_fill(&r->rows, r->points, NULL, r->par);
+    assert(finite); /* check_input() saw to it */
+    (void)finite;
 }
 
 static size_t iters_of(const struct kmeans_opts *opts)
@@ -299,16 +345,64 @@ enum err kmeans_run(struct mat points, const struct kmeans_opts *opts, struct ma
     return ERR_OK;
 }
 
+static enum err check_given(struct mat points, const struct kmeans_opts *opts, struct mat centroids, struct error *e)
+{
+    enum err err = check_input(points, opts, centroids, e);
+    if (err == ERR_OK && !dist_finite(centroids))
+        err = error_set(e, ERR_NUMERIC, "k-means: a given centroid holds NaN, infinity or a value beyond 1e15");
+    return err;
+}
+
+static enum err check_codes(size_t d, struct error *e)
+{
+    if (d > CODES_D_MAX)
+        return error_set(e, ERR_RANGE, "k-means: %zu columns are more than %d", d, CODES_D_MAX);
+    return ERR_OK;
+}
+
 enum err kmeans_lloyd(struct mat points, const struct kmeans_opts *opts, struct mat centroids, uint32_t *labels,
                       struct kmeans_report *report, struct par *par, struct error *e)
 {
-    enum err err = check_input(points, opts, centroids, e);
+    enum err err = check_given(points, opts, centroids, e);
     if (err)
         return err;
-    if (!dist_finite(centroids))
-        return error_set(e, ERR_NUMERIC, "k-means: a given centroid holds NaN, infinity or a value beyond 1e15");
     struct run r = run_new(points, centroids, labels, par);
     lloyd(&r, iters_of(opts), report);
+    run_free(&r);
+    return ERR_OK;
+}
+
+enum err kmeans_exact(struct mat points, const struct kmeans_opts *opts, struct mat centroids, uint32_t *labels,
+                      struct kmeans_report *report, struct par *par, struct error *e)
+{
+    enum err err = check_given(points, opts, centroids, e);
+    if (err == ERR_OK)
+        err = check_codes(points.d, e);
+    if (err)
+        return err;
+    struct run r = run_new(points, centroids, labels, par);
+    screen(&r);
+    lloyd(&r, iters_of(opts), report);
+    run_free(&r);
+    return ERR_OK;
+}
+
+enum err kmeans_label(struct mat points, struct mat centroids, uint32_t *labels, struct kmeans_report *report,
+                      struct par *par, struct error *e)
+{
+    enum err err = check_given(points, &(struct kmeans_opts){.k = centroids.n}, centroids, e);
+    if (err == ERR_OK)
+        err = check_codes(points.d, e);
+    if (err)
+        return err;
+    double sum = 0;
+    struct run r = run_new(points, centroids, labels, par);
+    screen(&r);
+    label_screened(&r);
+    for (size_t i = 0; i < points.n; i++)
+        sum += (double)r.squared[i];
+    if (report)
+        *report = (struct kmeans_report){.wcss = sum / (double)points.n};
     run_free(&r);
     return ERR_OK;
 }
