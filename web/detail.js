@@ -133,7 +133,7 @@ function withheld(run, t) {
   const w = t.withheld, of = (part) => part.conversations === null ? known(part.clusters) : `${count(part.clusters)} (${plural(part.conversations, "conversation")})`;
   return make("table.table", null, make("tbody", null,
     line("In clusters shown", `${count(t.shown)} of ${kept(run)}`),
-    line("Clusters too small", of(w.too_small)), line("Clusters withheld by the audit", of(w.audit)),
+    line("Clusters too small", of(w.too_small)), line("Clusters the audit withheld, or no name fitted", of(w.audit)),
     line("In no cluster", known(t.placed === null ? null : Math.max(0, run.totals.kept - t.placed)))));
 }
 

@@ -252,7 +252,7 @@ static void print_withheld(const struct tree *t)
     int64_t small = yyjson_get_sint(yyjson_ptr_get(of_tree(t), "/withheld/too_small/clusters"));
     int64_t audit = yyjson_get_sint(yyjson_ptr_get(of_tree(t), "/withheld/audit/clusters"));
     printf(
-        "\nnot shown: %lld cluster%s with fewer than %lld accounts or %lld conversations, %lld withheld by the audit\n",
+        "\nnot shown: %lld cluster%s with fewer than %lld accounts or %lld conversations, %lld withheld by the audit or without a name that fits\n",
         (long long)small, s_of(small), (long long)number(t->privacy, "/min_accounts"),
         (long long)number(t->privacy, "/min_conversations"), (long long)audit);
 }

@@ -12,6 +12,7 @@ struct renaming {
     const struct tier *below;
     const uint32_t *parent; /* [below->n] */
     struct tier *above;
+    struct naming *named; /* [above->n] */
     uint32_t *from; /* [above->n] which proposal each kept parent was */
     const struct proposals *p;
 };
@@ -26,6 +27,9 @@ static enum err load_leaves(struct growth *g, struct tier *out, struct error *e)
     for (size_t i = 0; result == ERR_OK && i < n; i++)
         if (all[i].large_enough && all[i].name.n)
             out->nodes[out->n++] = all[i];
+    out->groups = arena_new(g->arena, out->n, sizeof *out->groups);
+    for (size_t i = 0; i < out->n; i++)
+        out->groups[i] = (struct group){&out->nodes[i].id, 1};
     return result;
 }
 
@@ -37,6 +41,20 @@ static enum err embed_tier(struct growth *g, struct tier *t, struct error *e)
     return tier_embed(g, texts, t->n, &t->vectors, e);
 }
 
+/* All base clusters below a parent. */
+static struct group group_of(const struct renaming *r, size_t proposal)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->below->n; i++)
+        n += r->parent[i] == proposal ? r->below->groups[i].n : 0;
+    int64_t *clusters = arena_new(r->g->arena, n, sizeof *clusters);
+    struct group out = {clusters, 0};
+    for (size_t i = 0; i < r->below->n; i++)
+        for (size_t k = 0; r->parent[i] == proposal && k < r->below->groups[i].n; k++)
+            clusters[out.n++] = r->below->groups[i].clusters[k];
+    return out;
+}
+
 /* Parents nobody was given to are dropped; the others keep the order of the proposals. */
 static void keep_parents(struct renaming *r, int level)
 {
@@ -44,6 +62,8 @@ static void keep_parents(struct renaming *r, int level)
     for (size_t i = 0; i < r->below->n; i++)
         children[r->parent[i]]++;
     r->above->nodes = arena_zero(r->g->arena, r->p->n, sizeof *r->above->nodes);
+    r->above->groups = arena_zero(r->g->arena, r->p->n, sizeof *r->above->groups);
+    r->named = arena_zero(r->g->arena, r->p->n, sizeof *r->named);
     r->from = arena_new(r->g->arena, r->p->n, sizeof *r->from);
     for (size_t j = 0; j < r->p->n; j++) {
         if (children[j] == 0)
@@ -57,6 +77,7 @@ static void keep_parents(struct renaming *r, int level)
         for (size_t i = 0; i < r->below->n; i++)
             if (r->parent[i] == j)
                 node->conversations += r->below->nodes[i].conversations;
+        r->above->groups[r->above->n] = group_of(r, j);
         r->from[r->above->n++] = (uint32_t)j;
     }
 }
@@ -100,55 +121,30 @@ static bool accept(void *arg, size_t i, const struct asked *answer, const char *
     return naming_accept(answer, reason);
 }
 
-static struct mat children_of(const struct renaming *r, size_t above)
-{
-    struct mat out = {arena_new(r->g->arena, r->below->n * r->below->vectors.d, sizeof(float)), 0, r->below->vectors.d};
-    for (size_t i = 0; i < r->below->n; i++)
-        if (r->parent[i] == r->from[above])
-            memcpy(mat_row(out, out.n++), mat_row(r->below->vectors, i), out.d * sizeof(float));
-    return out;
-}
-
 static enum err take(void *arg, size_t i, const struct asked *answer, struct error *e)
 {
     struct renaming *r = arg;
-    struct node *node = &r->above->nodes[i];
     if (!answer->ok)
         return ERR_OK; /* stays without a name and is never shown; its children move up when the tree is published */
-    struct naming named;
-    struct str *taken = arena_new(r->g->arena, r->below->n, sizeof *taken);
-    struct str *told = arena_new(r->g->arena, r->below->n, sizeof *told);
-    struct naming_judge judge = {.start = r->g->facet->name_start,
-                                 .members = children_of(r, i),
-                                 .taken = taken,
-                                 .fallback = r->p->names[r->from[i]]};
+    struct arena a = {0};
+    struct str *taken = arena_new(&a, r->below->n, sizeof *taken);
+    struct naming_judge judge = {.taken = taken, .fallback = r->p->names[r->from[i]]};
+    samples_judge(&r->g->samples, r->above->groups[i], &a, &judge);
     for (size_t k = 0; k < r->below->n; k++)
-        if (r->parent[k] == r->from[i]) {
-            told[judge.taken_count] = str_printf(r->g->arena, STR_FMT " " STR_FMT, STR_ARG(r->below->nodes[k].name),
-                                                 STR_ARG(r->below->nodes[k].short_name));
+        if (r->parent[k] == r->from[i])
             taken[judge.taken_count++] = r->below->nodes[k].name;
-        }
-    /* The children's names had support of their own: a name in one of them is enough here. */
-    judge.support = (struct support){.texts = told, .n = judge.taken_count, .k = 1, .common = &r->g->common};
-    enum err result = naming_read(r->g->c, answer, &judge, r->g->arena, &named, e);
-    if (result != ERR_OK)
-        return result;
-    node->name = named.name;
-    node->description = named.description;
-    node->short_name = named.short_name;
-    return ERR_OK;
+    enum err result = naming_read(r->g->c, answer, &judge, r->g->arena, &r->named[i], e);
+    arena_release(&a);
+    return result;
 }
 
 static enum err rename_parents(struct renaming *r, struct error *e)
 {
     for (size_t j = 0; j < r->above->n; j++) {
         const struct node *only = only_child(r, j);
-        struct node *node = &r->above->nodes[j];
-        if (!only)
-            continue;
-        node->name = only->name; /* a level cannot say more about one cluster than its own name does */
-        node->description = only->description;
-        node->short_name = only->short_name;
+        if (only) /* a level cannot say more about one cluster than its own name does */
+            r->named[j] = (struct naming){
+                .name = only->name, .description = only->description, .short_name = only->short_name};
     }
     struct ask_job job = {.role = ROLE_STRONG,
                           .count = r->above->n,
@@ -158,7 +154,14 @@ static enum err rename_parents(struct renaming *r, struct error *e)
                           .accept = accept,
                           .arg = r};
     r->g->c->total += (int64_t)r->above->n;
-    return ask_each(r->g->c, &job, e);
+    enum err result = ask_each(r->g->c, &job, e);
+    naming_tell_apart(r->named, r->above->n);
+    for (size_t j = 0; j < r->above->n; j++) {
+        r->above->nodes[j].name = r->named[j].name;
+        r->above->nodes[j].description = r->named[j].description;
+        r->above->nodes[j].short_name = r->named[j].short_name;
+    }
+    return result;
 }
 
 static enum err store_level(const struct renaming *r, struct error *e)
@@ -185,7 +188,7 @@ static enum err grow_level(struct growth *g, const struct tier *below, int level
     *above = (struct tier){0};
     enum err result = propose_parents(g, below, target, &p, e);
     if (result == ERR_OK)
-        result = merge_proposals(g, &p, target, e);
+        result = merge_proposals(g, &p, target + target / 2, e); /* as many as were asked for */
     if (result == ERR_OK)
         result = assign_parents(g, below, &p, parent, e);
     struct renaming r = {.g = g, .below = below, .parent = parent, .above = above, .p = &p};
@@ -206,9 +209,9 @@ static enum err grow_facet(struct growth *g, struct error *e)
     struct tier below, above;
     enum err result = clusters_clear(g->c->run, g->facet->name, 1, e);
     if (result == ERR_OK)
-        result = common_words_load(g->c->run, g->facet->name, g->arena, &g->common, e);
-    if (result == ERR_OK)
         result = load_leaves(g, &below, e);
+    if (result == ERR_OK && below.n)
+        result = samples_open(&g->samples, g->c, g->facet_index, below.nodes, below.n, e);
     if (result != ERR_OK || below.n == 0)
         return result;
     size_t levels = hierarchy_plan(below.n, g->c->config->levels, g->c->config->top, sizes);
@@ -233,6 +236,7 @@ enum err hierarchy_run(struct stage_context *c, struct error *e)
         struct arena a = {0};
         struct growth g = {.c = c, .facet_index = f, .facet = &c->config->facets[f], .arena = &a};
         result = grow_facet(&g, e);
+        samples_close(&g.samples);
         arena_release(&a);
     }
     return result;

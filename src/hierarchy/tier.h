@@ -6,11 +6,11 @@
 #define CLIO_HIERARCHY_TIER_H
 
 #include "stage/ask.h"
-#include "stage/support.h"
-#include "store/clusters.h"
+#include "stage/samples.h"
 
 struct tier {
     struct node *nodes;
+    struct group *groups; /* [n] the base clusters below each */
     size_t n;
     struct mat vectors; /* [n][d] */
 };
@@ -20,7 +20,7 @@ struct growth {
     struct stage_context *c;
     size_t facet_index;
     const struct facet_def *facet;
-    struct common_words common;
+    struct samples samples; /* of the facet's base clusters */
     struct arena *arena; /* lives as long as the facet's tree is being built */
 };
 

@@ -1,7 +1,6 @@
 #include "label/label.h"
 
-#include "label/samples.h"
-#include "stage/naming.h"
+#include "stage/samples.h"
 #include "store/clusters.h"
 
 struct labelling {
@@ -11,14 +10,14 @@ struct labelling {
     struct samples samples;
     struct node *nodes; /* those large enough, by id */
     size_t n;
-    int64_t nameless;
+    struct naming *named; /* [n] */
 };
 
 static enum err build(void *arg, size_t i, struct arena *a, struct request *out, struct error *e)
 {
     struct labelling *l = arg;
     struct naming_question q = {.facet = &l->c->config->facets[l->facet]};
-    samples_of(&l->samples, l->nodes[i].id, a, &q);
+    samples_ask(&l->samples, (struct group){&l->nodes[i].id, 1}, a, &q);
     return naming_request(l->c, &q, a, out, e);
 }
 
@@ -29,28 +28,32 @@ static bool accept(void *arg, size_t i, const struct asked *answer, const char *
     return naming_accept(answer, reason);
 }
 
-/* A cluster that got no usable name stays without one, so it is never shown. */
 static enum err take(void *arg, size_t i, const struct asked *answer, struct error *e)
 {
     struct labelling *l = arg;
-    struct node node = l->nodes[i];
-    if (!answer->ok) {
-        l->nameless++;
+    if (!answer->ok)
         return ERR_OK;
-    }
     struct arena a = {0};
-    struct naming named = {0};
-    struct naming_judge judge = {.start = l->c->config->facets[l->facet].name_start,
-                                 .members = samples_vectors(&l->samples, node.id, &a),
-                                 .support = samples_support(&l->samples, node.id, &a)};
-    enum err result = naming_read(l->c, answer, &judge, &a, &named, e);
-    l->nameless += named.name.n == 0;
-    node.name = named.name;
-    node.description = named.description;
-    node.short_name = named.short_name;
-    if (result == ERR_OK)
-        result = clusters_put(l->c->run, &node, e);
+    struct naming_judge judge = {0};
+    samples_judge(&l->samples, (struct group){&l->nodes[i].id, 1}, &a, &judge);
+    enum err result = naming_read(l->c, answer, &judge, &l->arena, &l->named[i], e);
     arena_release(&a);
+    return result;
+}
+
+/* A cluster that got no usable name stays without one, so it is never shown. */
+static enum err store_names(struct labelling *l, int64_t *nameless, struct error *e)
+{
+    enum err result = ERR_OK;
+    naming_tell_apart(l->named, l->n);
+    for (size_t i = 0; i < l->n && result == ERR_OK; i++) {
+        struct node node = l->nodes[i];
+        *nameless += l->named[i].name.n == 0;
+        node.name = l->named[i].name;
+        node.description = l->named[i].description;
+        node.short_name = l->named[i].short_name;
+        result = clusters_put(l->c->run, &node, e);
+    }
     return result;
 }
 
@@ -82,7 +85,7 @@ static enum err load_nodes(struct labelling *l, struct error *e)
     return ERR_OK;
 }
 
-static enum err label_facet(struct labelling *l, struct error *e)
+static enum err label_facet(struct labelling *l, int64_t *nameless, struct error *e)
 {
     enum err result = load_nodes(l, e);
     l->c->total += (int64_t)l->n;
@@ -90,6 +93,7 @@ static enum err label_facet(struct labelling *l, struct error *e)
         result = forget_names(l, e);
     if (result == ERR_OK && l->n)
         result = samples_open(&l->samples, l->c, l->facet, l->nodes, l->n, e);
+    l->named = arena_zero(&l->arena, l->n, sizeof *l->named);
     if (result == ERR_OK && l->n) {
         struct ask_job job = {.role = ROLE_STRONG,
                               .count = l->n,
@@ -100,6 +104,8 @@ static enum err label_facet(struct labelling *l, struct error *e)
                               .arg = l};
         result = ask_each(l->c, &job, e);
     }
+    if (result == ERR_OK)
+        result = store_names(l, nameless, e);
     samples_close(&l->samples);
     arena_release(&l->arena);
     return result;
@@ -113,8 +119,7 @@ enum err label_run(struct stage_context *c, struct error *e)
     for (size_t f = 0; f < c->config->facets_count && result == ERR_OK; f++) {
         struct labelling l = {.c = c, .facet = f};
         if (c->config->facets[f].cluster)
-            result = label_facet(&l, e);
-        nameless += l.nameless;
+            result = label_facet(&l, &nameless, e);
     }
     stage_note(c, "%lld clusters named, %lld without a usable name", (long long)(c->done - nameless),
                (long long)nameless);

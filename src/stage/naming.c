@@ -4,12 +4,15 @@
 #include "num/dist.h"
 #include "stage/prompt.h"
 #include "stage/scrub.h"
+#include "stage/subjects.h"
 
 #include <string.h>
 
-enum { F_DESCRIPTION, F_SHORT, F_GENERAL, F_NAMES, FIELDS };
+enum { F_DESCRIPTION, F_SHORT, F_GENERAL, F_SUBJECTS, F_NAME, FIELDS };
 #define DESCRIPTION_START "Users asked"
-enum { PROMPT_TOKENS = 900 }; /* instructions and answer */
+enum { PROMPT_TOKENS = 900, /* instructions and answer */
+       CONTRAST_WINDOW = 8192,
+       PROPOSED_CHARS_MAX = 120 }; /* so that what is too long is seen to be, and not cut by the engine */
 
 /* The subject comes before the names: a name written after it is about the group and not about one member. */
 static const struct field fields[FIELDS] = {
@@ -18,15 +21,28 @@ static const struct field fields[FIELDS] = {
                        .start = STR_INIT(DESCRIPTION_START),
                        .max_chars = DESCRIPTION_CHARS_MAX},
     [F_SHORT] = {.name = "short_name", .kind = FIELD_TEXT, .max_chars = SHORT_NAME_CHARS_MAX},
-    [F_GENERAL] = {.name = "general_name", .kind = FIELD_TEXT, .max_chars = NAME_CHARS_MAX},
-    [F_NAMES] = {.name = "names",
-                 .kind = FIELD_LIST,
-                 .max_chars = NAME_CHARS_MAX,
-                 .min = NAMES_PROPOSED,
-                 .max = NAMES_PROPOSED},
+    [F_GENERAL] = {.name = "general_name", .kind = FIELD_TEXT, .max_chars = PROPOSED_CHARS_MAX},
+    [F_SUBJECTS] = {.name = "subjects",
+                    .kind = FIELD_LIST,
+                    .max_chars = SHORT_NAME_CHARS_MAX,
+                    .min = SUBJECTS_ASKED,
+                    .max = SUBJECTS_ASKED},
+    [F_NAME] = {.name = "name", .kind = FIELD_TEXT, .max_chars = PROPOSED_CHARS_MAX},
 };
-/* How much likeness to a single member counts against a name. */
-static const float TOO_SPECIAL = 0.4f;
+/* How much it counts against a name that it is more like one member than like all. */
+static const float TOO_SPECIAL = 0.5f;
+/* A name the model wrote reads better than a list of subjects: it is taken where it is nearly as good. */
+static const float READS_BETTER = 0.03f;
+/* What a small model says of a group is often one member's words, unless it was asked for what is most general. */
+static const float OFTEN_QUOTED = 0.1f;
+/* A name has to be like the members at least this much of what they are like one another. */
+static const float SAYS_SOMETHING = 0.6f;
+
+/* A small model takes what is shown as near for what is in the group; then only the vectors tell them apart. */
+static bool is_small(const struct model *m)
+{
+    return m->info.context_tokens < CONTRAST_WINDOW;
+}
 
 /* As many lines as fit into `tokens`; a list of 50 long summaries must not push the question out of the window. */
 static void add_lines(struct buf *out, const struct str *lines, size_t n, size_t tokens)
@@ -49,10 +65,11 @@ enum err naming_request(struct stage_context *c, const struct naming_question *q
     enum err result = stage_model(c, ROLE_STRONG, &m, e);
     if (result != ERR_OK)
         return result;
+    bool small = is_small(m);
     size_t window = m->info.context_tokens > 2 * PROMPT_TOKENS ? m->info.context_tokens - PROMPT_TOKENS : PROMPT_TOKENS;
     struct buf members = {0}, contrast = {0};
     add_lines(&members, q->members, q->members_count, window * 2 / 3);
-    add_lines(&contrast, q->contrast, q->contrast_count, window / 3);
+    add_lines(&contrast, q->contrast, small ? 0 : q->contrast_count, window / 3);
     struct prompt_var vars[] = {
         {"members", str_trim(buf_str(&members))},
         {"contrast", str_trim(buf_str(&contrast))},
@@ -137,19 +154,22 @@ bool naming_accept(const struct asked *answer, const char **reason)
 {
     const struct field_value *v = answer->values[0];
     *reason = "a name or description is empty or holds private details";
-    bool good = usable(v[F_DESCRIPTION].text) && usable(v[F_SHORT].text), named = false;
-    for (size_t i = 0; i < v[F_NAMES].items_count; i++)
-        named |= usable(v[F_NAMES].items[i]);
-    return good && named;
+    return usable(v[F_DESCRIPTION].text) && usable(v[F_SHORT].text) &&
+           (usable(v[F_GENERAL].text) || usable(v[F_NAME].text));
 }
 
+/* On one line; what does not fit goes, the word that is cut with it. */
 static struct str line_of(struct str s, size_t max_chars, struct arena *a)
 {
     struct buf b = {0};
     text_add_line(&b, s);
-    struct str line = str_dup(a, text_prefix(buf_str(&b), max_chars));
+    struct str whole = buf_str(&b), line = text_prefix(whole, max_chars);
+    size_t end = line.n;
+    while (line.n < whole.n && end > 0 && whole.at[end] != ' ')
+        end--;
+    line = str_dup(a, (struct str){line.at, end ? end : line.n});
     buf_release(&b);
-    return line;
+    return str_trim(line);
 }
 
 /* A copy of the name with a capital in front; text that does not begin with a small ASCII letter stays as it is. */
@@ -161,43 +181,40 @@ static struct str capitalised(struct str s, struct arena *a)
     return (struct str){z, s.n};
 }
 
-static struct str name_of(struct str proposed, struct arena *a)
+/* "Cooking, Chemistry Help" as a sentence would have it; names of things keep their capitals. */
+static struct str in_sentence_case(struct str s, const struct common_words *common, struct arena *a)
+{
+    char *z = str_dupz(a, s);
+    struct str rest = s;
+    for (bool first = true; rest.n; first = false) {
+        struct str word = str_cut(&rest, ' ');
+        size_t at = (size_t)(word.at - s.at), letters = 0;
+        while (letters < word.n && ((word.at[letters] | 0x20) >= 'a' && (word.at[letters] | 0x20) <= 'z'))
+            letters++;
+        bool title = letters > 1 && word.at[0] <= 'Z';
+        for (size_t i = 1; i < letters; i++)
+            title &= word.at[i] >= 'a';
+        if (title && !first && common_words_have(common, (struct str){word.at, letters}))
+            z[at] = (char)(z[at] - 'A' + 'a');
+    }
+    return (struct str){z, s.n};
+}
+
+static struct str name_of(struct str proposed, const struct common_words *common, struct arena *a)
 {
     struct str name = capitalised(without_dangling(within_ten_words(line_of(proposed, NAME_CHARS_MAX, a))), a);
     while (name.n && (name.at[name.n - 1] == '.' || name.at[name.n - 1] == ' '))
         name.n--;
-    return name;
+    return in_sentence_case(name, common, a);
 }
 
-/* Close to the members on average, and not to one of them alone. */
-static float fitness(struct mat members, const float *name)
+/* A list of everything is no name for it. */
+static bool is_long_list(struct str name)
 {
-    float sum = 0, most = 0;
-    for (size_t i = 0; i < members.n; i++) {
-        float s = dist_dot(mat_row(members, i), name, members.d);
-        sum += s;
-        most = s > most ? s : most;
-    }
-    return members.n ? sum / (float)members.n - TOO_SPECIAL * most : 0;
-}
-
-static enum err fittest_name(struct stage_context *c, const struct str *names, size_t n, struct mat members,
-                             size_t *best, struct error *e)
-{
-    struct model *m;
-    *best = 0;
-    enum err result = n > 1 ? stage_model(c, ROLE_EMBED, &m, e) : ERR_OK;
-    if (result != ERR_OK || n <= 1)
-        return result;
-    struct arena a = {0};
-    struct mat vectors = {arena_new(&a, n * m->info.width, sizeof(float)), n, m->info.width};
-    struct usage ignored = {0};
-    result = m->ops->embed(m->ctx, names, n, vectors, &ignored, e);
-    for (size_t i = 1; i < n && result == ERR_OK; i++)
-        if (fitness(members, mat_row(vectors, i)) > fitness(members, mat_row(vectors, *best)))
-            *best = i;
-    arena_release(&a);
-    return result;
+    size_t commas = 0;
+    for (size_t i = 0; i < name.n; i++)
+        commas += name.at[i] == ',';
+    return commas >= SUBJECTS_MAX;
 }
 
 static bool is_taken(const struct naming_judge *judge, struct str name, struct arena *a)
@@ -209,55 +226,224 @@ static bool is_taken(const struct naming_judge *judge, struct str name, struct a
     return false;
 }
 
-/* The proposals that may stand: free of private details, supported, and not a child's name. Returns how many. */
-static size_t standing_names(const struct str *proposed, size_t count, const struct naming_judge *judge,
-                             struct arena *a, struct str *names)
+struct candidate {
+    struct str text;
+    float score;
+};
+
+struct candidates {
+    struct candidate at[2 + SUBJECTS_MAX + 1]; /* two by the model, the subjects, one to fall back on */
+    size_t n;
+};
+
+static void add_candidate(struct candidates *c, struct str text, float advantage)
 {
+    for (size_t i = 0; i < c->n; i++)
+        if (str_eq(c->at[i].text, text))
+            return;
+    if (text.n && c->n < sizeof c->at / sizeof *c->at)
+        c->at[c->n++] = (struct candidate){text, advantage};
+}
+
+struct likeness {
+    float inside;  /* to the members, the one it is most like left out: the name may quote it */
+    float special; /* how much more it is like that one than like all */
+    float outside; /* to those nearest to the members */
+};
+
+static float mean_likeness(struct mat rows, const float *name, float *most)
+{
+    float sum = 0;
+    *most = -1;
+    for (size_t i = 0; i < rows.n; i++) {
+        float s = dist_dot(mat_row(rows, i), name, rows.d);
+        sum += s;
+        *most = s > *most ? s : *most;
+    }
+    return rows.n ? sum / (float)rows.n : 0;
+}
+
+static struct likeness likeness_of(const struct naming_judge *judge, const float *name)
+{
+    float most, unused, mean = mean_likeness(judge->members, name, &most), n = (float)judge->members.n;
+    return (struct likeness){.inside = n > 1 ? (mean * n - most) / (n - 1) : mean,
+                             .special = most - mean,
+                             .outside = mean_likeness(judge->contrast, name, &unused)};
+}
+
+/* How like one another the members are: the mean over all pairs, from the length of their sum. */
+static float cohesion(struct mat members)
+{
+    struct arena a = {0};
+    float *sum = arena_zero(&a, members.d, sizeof *sum), n = (float)members.n;
+    for (size_t i = 0; i < members.n; i++)
+        for (size_t j = 0; j < members.d; j++)
+            sum[j] += mat_row(members, i)[j];
+    float pairs = n > 1 ? (dist_dot(sum, sum, members.d) - n) / (n * (n - 1)) : 1;
+    arena_release(&a);
+    return pairs;
+}
+
+/* Scores the candidates and puts the best in front, equals in their order: like the members on the whole, less like
+ * those nearest to them, and not like one member alone. Those that say nothing about the members go. */
+static enum err rank(struct stage_context *c, const struct naming_judge *judge, struct candidates *x, struct arena *a,
+                     struct error *e)
+{
+    struct model *m;
+    enum err result = x->n ? stage_model(c, ROLE_EMBED, &m, e) : ERR_OK;
+    if (result != ERR_OK || x->n == 0)
+        return result;
+    struct str texts[sizeof x->at / sizeof *x->at];
+    struct usage ignored = {0};
+    for (size_t i = 0; i < x->n; i++)
+        texts[i] = x->at[i].text;
+    struct mat vectors = {arena_new(a, x->n * m->info.width, sizeof(float)), x->n, m->info.width};
+    result = m->ops->embed(m->ctx, texts, x->n, vectors, &ignored, e);
+    float least = SAYS_SOMETHING * cohesion(judge->members);
     size_t n = 0;
+    for (size_t i = 0; i < x->n && result == ERR_OK; i++) {
+        struct likeness like = likeness_of(judge, mat_row(vectors, i));
+        struct candidate moved = x->at[i];
+        size_t at = n;
+        if (like.inside < least)
+            continue;
+        moved.score += like.inside - like.outside - TOO_SPECIAL * like.special;
+        for (n++; at > 0 && x->at[at - 1].score < moved.score; at--)
+            x->at[at] = x->at[at - 1];
+        x->at[at] = moved;
+    }
+    x->n = n;
+    return result;
+}
+
+/* What the model proposed, as far as it may stand: free of private details and supported. Returns a child's name that
+ * was repeated, if one was. */
+static struct str add_proposals(const struct field_value *v, const struct naming_judge *judge, bool small,
+                                struct arena *a, struct candidates *out)
+{
     struct str repeated = {0};
-    for (size_t i = 0; i < count; i++) {
-        struct str name = usable(proposed[i]) ? name_of(proposed[i], a) : (struct str){0};
-        if (name.n == 0 || !support_has(&judge->support, name))
+    const struct str proposed[] = {
+        v[F_NAME].text,
+        str_trim(str_printf(a, STR_FMT " " STR_FMT, STR_ARG(judge->start), STR_ARG(v[F_GENERAL].text))),
+    };
+    const float advantage[] = {small ? -OFTEN_QUOTED : READS_BETTER, small ? READS_BETTER : 0};
+    for (size_t i = 0; i < sizeof proposed / sizeof *proposed; i++) {
+        struct str name = usable(proposed[i]) ? name_of(proposed[i], judge->support.common, a) : (struct str){0};
+        if (name.n == 0 || is_long_list(name) || !support_has(&judge->support, name))
             continue;
         if (is_taken(judge, name, a))
             repeated = name;
         else
-            names[n++] = name;
+            add_candidate(out, name, advantage[i]);
     }
-    if (n == 0 && judge->fallback.n && support_has(&judge->support, judge->fallback))
-        names[n++] = name_of(judge->fallback, a);
-    if (n == 0 && repeated.n)
-        names[n++] = repeated;
-    return n;
+    return repeated;
+}
+
+static void add_subjects(const struct naming_judge *judge, const struct str *subjects, size_t n, struct arena *a,
+                         struct candidates *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct str name = str_trim(str_printf(a, STR_FMT " " STR_FMT, STR_ARG(judge->start), STR_ARG(subjects[i])));
+        if (count_words(name) <= NAME_WORDS_MAX && text_chars(name) <= NAME_CHARS_MAX && !is_taken(judge, name, a))
+            add_candidate(out, capitalised(name, a), 0);
+    }
+}
+
+static void choose_name(const struct candidates *x, struct arena *a, struct naming *out)
+{
+    out->name = str_dup(a, x->at[0].text);
+    for (size_t i = 1; i < x->n && out->others_count < NAMES_OTHER; i++)
+        out->others[out->others_count++] = str_dup(a, x->at[i].text);
+}
+
+/* The short name for the map: the model's, or the subjects, whichever fits the members better. */
+static enum err choose_short(struct stage_context *c, const struct field_value *v, const struct naming_judge *judge,
+                             const struct str *subjects, size_t n, struct arena *scratch, struct arena *a,
+                             struct naming *out, struct error *e)
+{
+    struct candidates x = {0};
+    struct str own = capitalised(without_dangling(line_of(v[F_SHORT].text, SHORT_NAME_CHARS_MAX, scratch)), scratch);
+    own = in_sentence_case(own, judge->support.common, scratch);
+    if (support_has(&judge->support, own))
+        add_candidate(&x, own, READS_BETTER);
+    for (size_t i = 0; i < n; i++)
+        if (text_chars(subjects[i]) <= SHORT_NAME_CHARS_MAX)
+            add_candidate(&x, capitalised(subjects[i], scratch), 0);
+    enum err result = rank(c, judge, &x, scratch, e);
+    out->short_name = x.n ? str_dup(a, x.at[0].text) : (struct str){0};
+    return result;
+}
+
+/* Without sentences that name what has no support; a beginning that had none says the subjects instead. */
+static struct str description_of(const struct field_value *v, const struct naming_judge *judge, struct str about,
+                                 struct arena *a)
+{
+    struct str said = str_printf(a, DESCRIPTION_START " " STR_FMT, STR_ARG(v[F_DESCRIPTION].text));
+    struct str kept = support_sentences(&judge->support, line_of(said, DESCRIPTION_CHARS_MAX, a), a);
+    if (!str_has_prefix(kept, STR(DESCRIPTION_START)))
+        kept = str_printf(a, DESCRIPTION_START " about " STR_FMT ". " STR_FMT, STR_ARG(about), STR_ARG(kept));
+    return str_trim(kept);
+}
+
+static enum err read_into(struct stage_context *c, const struct field_value *v, const struct naming_judge *judge,
+                          struct arena *scratch, struct arena *a, struct naming *out, struct error *e)
+{
+    struct candidates x = {0};
+    struct str subjects[SUBJECTS_MAX];
+    size_t n;
+    enum err result = subjects_of(c, &(struct about){judge->support, judge->members, v[F_SUBJECTS].items, v[F_SUBJECTS].items_count}, scratch, subjects, &n, e);
+    if (result == ERR_OK)
+        result = choose_short(c, v, judge, subjects, n, scratch, a, out, e);
+    if (result != ERR_OK)
+        return result;
+    struct model *m;
+    result = stage_model(c, ROLE_STRONG, &m, e);
+    if (result != ERR_OK)
+        return result;
+    struct str repeated = add_proposals(v, judge, is_small(m), scratch, &x);
+    add_subjects(judge, subjects, n, scratch, &x);
+    if (x.n == 0 && judge->fallback.n && support_has(&judge->support, judge->fallback))
+        add_candidate(&x, name_of(judge->fallback, judge->support.common, scratch), 0);
+    if (x.n == 0)
+        add_candidate(&x, repeated.n ? repeated : out->short_name, 0);
+    result = rank(c, judge, &x, scratch, e);
+    if (result != ERR_OK || x.n == 0)
+        return result;
+    choose_name(&x, a, out);
+    if (out->short_name.n == 0)
+        out->short_name = str_dup(a, without_dangling(line_of(out->name, SHORT_NAME_CHARS_MAX, scratch)));
+    struct str about = n ? subjects[n - 1] : str_printf(scratch, "this: " STR_FMT, STR_ARG(out->name));
+    out->description = str_dup(a, description_of(v, judge, about, scratch));
+    return ERR_OK;
 }
 
 enum err naming_read(struct stage_context *c, const struct asked *answer, const struct naming_judge *judge,
                      struct arena *a, struct naming *out, struct error *e)
 {
-    const struct field_value *v = answer->values[0];
-    struct str proposed[NAMES_PROPOSED + 1], names[NAMES_PROPOSED + 1];
-    size_t best, count = 0;
-    proposed[count++] = str_trim(str_printf(a, STR_FMT " " STR_FMT, STR_ARG(judge->start), STR_ARG(v[F_GENERAL].text)));
-    for (size_t i = 0; i < v[F_NAMES].items_count && count <= NAMES_PROPOSED; i++)
-        proposed[count++] = v[F_NAMES].items[i];
-    size_t n = standing_names(proposed, count, judge, a, names);
+    struct arena scratch = {0};
     *out = (struct naming){0};
-    struct str subject = capitalised(without_dangling(line_of(v[F_SHORT].text, SHORT_NAME_CHARS_MAX, a)), a);
-    if (!support_has(&judge->support, subject))
-        subject = (struct str){0};
-    if (n == 0 && subject.n)
-        names[n++] = subject;
-    if (n == 0)
-        return ERR_OK;
-    enum err result = fittest_name(c, names, n, judge->members, &best, e);
-    if (result != ERR_OK)
-        return result;
-    struct str said = str_printf(a, DESCRIPTION_START " " STR_FMT, STR_ARG(v[F_DESCRIPTION].text));
-    out->name = names[best];
-    out->short_name = subject.n ? subject : without_dangling(line_of(out->name, SHORT_NAME_CHARS_MAX, a));
-    struct str kept = support_sentences(&judge->support, line_of(said, DESCRIPTION_CHARS_MAX, a), a);
-    if (!str_has_prefix(kept, STR(DESCRIPTION_START))) /* its beginning had no support */
-        kept = str_printf(a, DESCRIPTION_START " about this: " STR_FMT ". " STR_FMT, STR_ARG(out->name), STR_ARG(kept));
-    out->description = str_trim(kept);
-    return ERR_OK;
+    enum err result = read_into(c, answer->values[0], judge, &scratch, a, out, e);
+    arena_release(&scratch);
+    return result;
+}
+
+static bool is_earlier_name(const struct naming *all, size_t i, struct str name)
+{
+    for (size_t k = 0; k < i; k++)
+        if (str_eq(all[k].name, name))
+            return true;
+    return false;
+}
+
+void naming_tell_apart(struct naming *all, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (all[i].name.n == 0 || !is_earlier_name(all, i, all[i].name))
+            continue;
+        for (size_t k = 0; k < all[i].others_count; k++)
+            if (!is_earlier_name(all, i, all[i].others[k])) {
+                all[i].name = all[i].others[k];
+                break;
+            }
+    }
 }

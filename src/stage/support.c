@@ -106,7 +106,7 @@ static bool is_stem(const struct common_words *common, struct str small)
 }
 
 /* "Planning" where texts say "plan". Only whole endings: the town of Porto is no port. */
-static bool is_common(const struct common_words *common, struct str word)
+bool common_words_have(const struct common_words *common, struct str word)
 {
     static const struct str endings[] = {STR_INIT(""),     STR_INIT("s"),    STR_INIT("es"),
                                          STR_INIT("ed"),   STR_INIT("ing"),  STR_INIT("ning"),
@@ -174,7 +174,7 @@ bool support_has(const struct support *s, struct str text)
 {
     bool begins = true;
     for (struct str word; (word = next_word(&text, &begins)).n; begins = false)
-        if (looks_like_name(word, begins) && !is_common(s->common, word) && !is_supported(s, word))
+        if (looks_like_name(word, begins) && !common_words_have(s->common, word) && !is_supported(s, word))
             return false;
     return true;
 }

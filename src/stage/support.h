@@ -16,6 +16,8 @@ struct common_words {
 
 MUST_USE enum err common_words_load(struct run *r, struct str facet, struct arena *a, struct common_words *out,
                                     struct error *e);
+/* Whether the word, whatever its capitals, is one of them, or one with an ending. words may be NULL. */
+bool common_words_have(const struct common_words *words, struct str word);
 
 struct support {
     const struct str *texts; /* [n] what the model was told about */

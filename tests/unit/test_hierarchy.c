@@ -30,6 +30,29 @@ static const char *const topics[] = {
 static const char *const verbs[] = {"plan", "repair", "explain", "improve", "compare", "choose", "learn", "write"};
 enum { TOPICS = sizeof topics / sizeof *topics, VERBS = sizeof verbs / sizeof *verbs };
 
+/* Three conversations a leaf, whose texts say its topic, with their vectors. */
+static void add_members(struct fixture *f, size_t leaves)
+{
+    enum { EACH = 3 };
+    struct model *m;
+    struct usage usage = {0};
+    size_t n = EACH * leaves;
+    OK(stage_model(&f->c, ROLE_EMBED, &m, &f->e));
+    struct str *texts = arena_new(&f->a, n + 1, sizeof *texts);
+    int64_t *recs = arena_new(&f->a, n + 1, sizeof *recs);
+    struct mat vectors = {arena_new(&f->a, (n + 1) * m->info.width, sizeof(float)), n, m->info.width};
+    for (size_t i = 0; i < n; i++) {
+        const char *topic = topics[i / EACH % TOPICS];
+        texts[i] = str_printf(&f->a, "%s: %s %s", topic, verbs[i % VERBS], topic);
+        recs[i] = (int64_t)i + 1;
+        OK(facet_put(&f->run, recs[i], f->facet.name, 0, texts[i], 0, &f->e));
+        OK(members_put(&f->run, f->facet.name, recs[i], cluster_id(0, 0, i / EACH), &f->e));
+    }
+    if (n)
+        OK(m->ops->embed(m->ctx, texts, n, vectors, &usage, &f->e));
+    OK(vectors_write(&f->run, f->facet.name, vectors, recs, &f->e));
+}
+
 /* n leaves with names; of every ten one is too small and one got no name, as threshold and label may leave them. */
 static void open_fixture(void **state, const char *name, size_t n, bool gaps, struct fixture *f)
 {
@@ -66,6 +89,7 @@ static void open_fixture(void **state, const char *name, size_t n, bool gaps, st
         }
         OK(clusters_put(&f->run, &leaf, &f->e));
     }
+    add_members(f, n);
 }
 
 static void close_fixture(struct fixture *f)
