@@ -251,10 +251,10 @@ static void print_withheld(const struct tree *t)
 {
     int64_t small = yyjson_get_sint(yyjson_ptr_get(of_tree(t), "/withheld/too_small/clusters"));
     int64_t audit = yyjson_get_sint(yyjson_ptr_get(of_tree(t), "/withheld/audit/clusters"));
-    printf(
-        "\nnot shown: %lld cluster%s with fewer than %lld accounts or %lld conversations, %lld withheld by the audit or without a name that fits\n",
-        (long long)small, s_of(small), (long long)number(t->privacy, "/min_accounts"),
-        (long long)number(t->privacy, "/min_conversations"), (long long)audit);
+    printf("\nnot shown: %lld cluster%s with fewer than %lld accounts or %lld conversations, %lld withheld by the "
+           "audit or without a name that fits\n",
+           (long long)small, s_of(small), (long long)number(t->privacy, "/min_accounts"),
+           (long long)number(t->privacy, "/min_conversations"), (long long)audit);
 }
 
 static void print_text(struct tree *t, size_t depth_max)

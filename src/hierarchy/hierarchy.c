@@ -13,7 +13,7 @@ struct renaming {
     const uint32_t *parent; /* [below->n] */
     struct tier *above;
     struct naming *named; /* [above->n] */
-    uint32_t *from; /* [above->n] which proposal each kept parent was */
+    uint32_t *from;       /* [above->n] which proposal each kept parent was */
     const struct proposals *p;
 };
 
@@ -143,8 +143,8 @@ static enum err rename_parents(struct renaming *r, struct error *e)
     for (size_t j = 0; j < r->above->n; j++) {
         const struct node *only = only_child(r, j);
         if (only) /* a level cannot say more about one cluster than its own name does */
-            r->named[j] = (struct naming){
-                .name = only->name, .description = only->description, .short_name = only->short_name};
+            r->named[j] =
+                (struct naming){.name = only->name, .description = only->description, .short_name = only->short_name};
     }
     struct ask_job job = {.role = ROLE_STRONG,
                           .count = r->above->n,

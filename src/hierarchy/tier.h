@@ -21,7 +21,7 @@ struct growth {
     size_t facet_index;
     const struct facet_def *facet;
     struct samples samples; /* of the facet's base clusters */
-    struct arena *arena; /* lives as long as the facet's tree is being built */
+    struct arena *arena;    /* lives as long as the facet's tree is being built */
 };
 
 /* Proposed parents: names that differ, with their vectors. */

@@ -69,7 +69,9 @@ static void say(struct stage_context *c, const struct release *r)
         too_small += r->trees[i].too_small.clusters;
         audit += r->trees[i].audit.clusters;
     }
-    stage_note(c, "%lld clusters shown, %lld too small, %lld withheld by the audit or without a name that fits; %lld cells withheld",
+    stage_note(c,
+               "%lld clusters shown, %lld too small, %lld withheld by the audit or without a name that fits; %lld "
+               "cells withheld",
                (long long)shown, (long long)too_small, (long long)audit, (long long)r->cells_withheld);
 }
 

@@ -10,9 +10,11 @@
 
 enum { F_DESCRIPTION, F_SHORT, F_GENERAL, F_SUBJECTS, F_NAME, FIELDS };
 #define DESCRIPTION_START "Users asked"
-enum { PROMPT_TOKENS = 900, /* instructions and answer */
-       CONTRAST_WINDOW = 8192,
-       PROPOSED_CHARS_MAX = 120 }; /* so that what is too long is seen to be, and not cut by the engine */
+enum {
+    PROMPT_TOKENS = 900, /* instructions and answer */
+    CONTRAST_WINDOW = 8192,
+    PROPOSED_CHARS_MAX = 120
+}; /* so that what is too long is seen to be, and not cut by the engine */
 
 /* The subject comes before the names: a name written after it is about the group and not about one member. */
 static const struct field fields[FIELDS] = {
@@ -391,7 +393,9 @@ static enum err read_into(struct stage_context *c, const struct field_value *v, 
     struct candidates x = {0};
     struct str subjects[SUBJECTS_MAX];
     size_t n;
-    enum err result = subjects_of(c, &(struct about){judge->support, judge->members, v[F_SUBJECTS].items, v[F_SUBJECTS].items_count}, scratch, subjects, &n, e);
+    enum err result =
+        subjects_of(c, &(struct about){judge->support, judge->members, v[F_SUBJECTS].items, v[F_SUBJECTS].items_count},
+                    scratch, subjects, &n, e);
     if (result == ERR_OK)
         result = choose_short(c, v, judge, subjects, n, scratch, a, out, e);
     if (result != ERR_OK)

@@ -51,7 +51,7 @@ struct naming_judge {
     struct mat contrast;     /* [any][d] those nearest to the members that are not among them */
     const struct str *taken; /* names that say too little here: a parent must not repeat a child's */
     size_t taken_count;
-    struct str fallback;     /* when every proposal is taken; may be empty */
+    struct str fallback; /* when every proposal is taken; may be empty */
 };
 
 /*
@@ -63,7 +63,8 @@ struct naming_judge {
 MUST_USE enum err naming_read(struct stage_context *c, const struct asked *answer, const struct naming_judge *judge,
                               struct arena *a, struct naming *out, struct error *e);
 
-/* Names that an earlier one of the level has already give way to the next best of their own, as far as they have one. */
+/* Names that an earlier one of the level has already give way to the next best of their own, as far as they have one.
+ */
 void naming_tell_apart(struct naming *all, size_t n);
 
 #endif

@@ -216,9 +216,8 @@ struct row_set samples_contrast(const struct samples *s, struct group g, size_t 
     for (size_t k = 0; k < near; k++) {
         struct row_set rows = rows_of(s, clusters[k].which);
         for (size_t i = 0; i < rows.n && i < NEAR_ROWS; i++)
-            n = keep_nearest(
-                best, n, max,
-                (struct near){dist_dot(centre, mat_row(s->vectors.at, rows.at[i]), d), rows.at[i]});
+            n = keep_nearest(best, n, max,
+                             (struct near){dist_dot(centre, mat_row(s->vectors.at, rows.at[i]), d), rows.at[i]});
     }
     struct row_set out = {arena_new(a, n, sizeof *out.at), n};
     for (size_t i = 0; i < n; i++)

@@ -17,10 +17,10 @@ struct search {
     const struct support *support;
     struct lead leads[LEADS_MAX];
     size_t n;
-    float *likeness;    /* [n][members] */
+    float *likeness; /* [n][members] */
     size_t members;
-    size_t *account;    /* [members] accounts numbered from 0 */
-    size_t *seen;       /* [accounts] stamps */
+    size_t *account; /* [members] accounts numbered from 0 */
+    size_t *seen;    /* [accounts] stamps */
     size_t accounts, stamp;
 };
 

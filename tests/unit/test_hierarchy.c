@@ -4,6 +4,8 @@
 
 #include "hierarchy/plan.h"
 #include "store/clusters.h"
+#include "store/records.h"
+#include "store/vectors.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
