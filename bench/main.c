@@ -9,8 +9,9 @@ static const struct benchmark {
     bench_fn *run;
 } benchmarks[] = {
     {"encode",
-     "sentence vectors: --model minilm|mpnet [--texts FILE] [--limit N] [--max-tokens N] [--threads N] "
-     "[--save FILE.npy]; without --texts made-up ones of --synthetic N tokens",
+     "sentence vectors: --model minilm|mpnet [--arithmetic bytes|floats] [--texts FILE] [--limit N] [--max-tokens N] "
+     "[--threads N] [--check N texts against floats] [--save FILE.npy]; without --texts made-up ones of --synthetic N "
+     "tokens",
      bench_encode},
     {"kmeans",
      "clusters: --npy FILE or --synthetic ROWS,COLUMNS,SEED [--k 100] [--iterations N] [--spherical] [--memory-mb N] "

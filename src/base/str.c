@@ -32,6 +32,11 @@ bool str_has_prefix(struct str s, struct str prefix)
     return s.n >= prefix.n && str_eq((struct str){s.at, prefix.n}, prefix);
 }
 
+bool str_has_suffix(struct str s, struct str suffix)
+{
+    return s.n >= suffix.n && str_eq((struct str){s.at + s.n - suffix.n, suffix.n}, suffix);
+}
+
 static bool is_blank(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');

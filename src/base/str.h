@@ -32,6 +32,7 @@ bool str_eq(struct str a, struct str b);
 bool str_eqz(struct str a, const char *z);
 int str_cmp(struct str a, struct str b); /* bytewise; a prefix sorts first */
 bool str_has_prefix(struct str s, struct str prefix);
+bool str_has_suffix(struct str s, struct str suffix);
 struct str str_trim(struct str s);                 /* ASCII white space at both ends */
 struct str str_cut(struct str *rest, char sep);    /* text before sep; *rest moves behind it */
 size_t str_find(struct str s, struct str what);    /* byte offset, or SIZE_MAX */

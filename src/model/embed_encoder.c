@@ -1,6 +1,6 @@
 /*
  * embed_encoder.c: `encoder:all-mpnet-base-v2` or a folder of one's own: the three files of a sentence encoder, mapped,
- * and num/encoder.h on top. Equal texts are computed once.
+ * and num/encoder.h on top. Equal texts are computed once. A "#fp32" behind either takes the plain arithmetic.
  */
 #include "base/file.h"
 #include "model/provider.h"
@@ -30,6 +30,26 @@ struct encoder_model {
     struct par *par;
     size_t width;
 };
+
+/* ---- what the spec says ---- */
+
+static const struct str fp32_suffix = {"#fp32", 5};
+
+static enum encoder_arithmetic arithmetic_of(struct str rest)
+{
+    return str_has_suffix(rest, fp32_suffix) ? ENCODER_FLOATS : ENCODER_BYTES;
+}
+
+static struct str name_of(struct str rest)
+{
+    return (struct str){rest.at, rest.n - (arithmetic_of(rest) == ENCODER_FLOATS ? fp32_suffix.n : 0)};
+}
+
+/* Part of a vector's identity: to be changed whenever the bytes' arithmetic gives other vectors than before. */
+static const char *arithmetic_name(struct str rest)
+{
+    return arithmetic_of(rest) == ENCODER_FLOATS ? "" : ":int8.1";
+}
 
 /* ---- equal texts once ---- */
 
@@ -107,8 +127,9 @@ static bool is_name(struct str rest)
     return str_find(rest, STR("/")) == SIZE_MAX && !str_has_prefix(rest, STR("."));
 }
 
-static const char *folder_of(struct str rest, const struct model_opts *opts, struct arena *a)
+static const char *folder_of(struct str spec, const struct model_opts *opts, struct arena *a)
 {
+    struct str rest = name_of(spec);
     if (is_name(rest))
         return file_cache_path(a, "models", str_dupz(a, rest), NULL);
     if (rest.at[0] == '/' || opts->base_folder.n == 0)
@@ -121,6 +142,7 @@ bool encoder_fingerprint(struct str rest, const struct model_opts *opts, struct 
     struct arena a = {0};
     const char *folder = folder_of(rest, opts, &a);
     bool there = true;
+    hash_add(h, str_of(arithmetic_name(rest)));
     for (size_t i = 0; i < FILES && there; i++)
         there = model_fingerprint_file(str_printf(&a, "%s/%s", folder, file_names[i]).at, h);
     arena_release(&a);
@@ -146,10 +168,11 @@ static enum err open_files(struct encoder_model *m, struct str rest, const struc
 
 static void identify(const struct encoder_model *m, struct str rest, struct model_info *info)
 {
+    const char *arithmetic = arithmetic_name(rest);
     struct str weights = m->files[WEIGHTS].bytes;
     for (size_t i = 0; i < sizeof pinned / sizeof *pinned; i++)
-        if (str_eqz(rest, pinned[i].name) && weights.n == pinned[i].bytes) {
-            snprintf(info->identity, sizeof info->identity, "%s", pinned[i].sha256);
+        if (str_eqz(name_of(rest), pinned[i].name) && weights.n == pinned[i].bytes) {
+            snprintf(info->identity, sizeof info->identity, "%s%s", pinned[i].sha256, arithmetic);
             return;
         }
     struct hasher h;
@@ -158,20 +181,20 @@ static void identify(const struct encoder_model *m, struct str rest, struct mode
     for (size_t i = 0; i < FILES; i++)
         hash_add(&h, m->files[i].bytes);
     hash_hex(hash_end(&h), hex);
-    snprintf(info->identity, sizeof info->identity, "%s", hex);
+    snprintf(info->identity, sizeof info->identity, "%s%s", hex, arithmetic);
 }
 
 static const struct model_ops ops = {.scheme = "encoder", .embed = encoder_embed, .close = encoder_close};
 
 enum err encoder_open(struct str rest, const struct model_opts *opts, struct model *out, struct error *e)
 {
-    if (rest.n == 0)
+    if (name_of(rest).n == 0)
         return error_set(e, ERR_CONFIG, "encoder: takes a name or a folder, for example encoder:all-mpnet-base-v2");
     struct encoder_model *m = mem_zero(1, sizeof *m);
     enum err result = open_files(m, rest, opts, e);
     if (result == ERR_OK) {
         struct encoder_files files = {m->files[CONFIG].bytes, m->files[TOKENIZER].bytes, m->files[WEIGHTS].bytes};
-        result = encoder_new(&files, &m->encoder, e);
+        result = encoder_new(&files, arithmetic_of(rest), &m->encoder, e);
     }
     if (result != ERR_OK) {
         encoder_close(m);

@@ -10,13 +10,18 @@
 enum {
     BLOCK_TEXTS = 4096, /* tokenised at a time: bounds the memory for ids */
     PIECE_TEXTS = 64,   /* tokenised by one piece of work */
-    GROUP_ROWS = 192    /* tokens that pass through the weights together: enough to use a panel well */
+    GROUP_ROWS = 208,   /* tokens that pass through the weights together: enough to use a panel well */
+    BLOCK_M = 32,       /* rows and columns of a block of integer products: they stay in the first cache */
+    BLOCK_N = 128
 };
 
 /* One worker's memory: all rows of a group, and one head's attention. */
 struct scratch {
     float *x, *qkv, *context, *change, *inner;
     float *scores, *keys, *values;
+    int8_t *codes; /* the rows of a product as bytes, */
+    float *scales; /* their scales, */
+    int32_t *products;
     struct arena memory;
 };
 
@@ -38,11 +43,13 @@ struct run {
     struct scratch *scratch; /* [threads] */
 };
 
-enum err encoder_new(const struct encoder_files *files, struct encoder **out, struct error *e)
+enum err encoder_new(const struct encoder_files *files, enum encoder_arithmetic arithmetic, struct encoder **out,
+                     struct error *e)
 {
     struct encoder *enc = mem_zero(1, sizeof *enc);
     enum err err = wordpiece_new(files->tokenizer, &enc->words, e);
     *out = NULL;
+    enc->arithmetic = arithmetic;
     if (err == ERR_OK)
         err = encoder__load(enc, files, e);
     if (err == ERR_OK && wordpiece_size(enc->words) > enc->vocab)
@@ -54,6 +61,7 @@ enum err encoder_new(const struct encoder_files *files, struct encoder **out, st
         return err;
     }
     enc->kernels = kernels_best();
+    enc->products = codes_best();
     *out = enc;
     return ERR_OK;
 }
@@ -94,12 +102,50 @@ static void scratch_init(struct scratch *s, const struct encoder *enc, size_t to
     s->scores = encoder__floats(&s->memory, tokens_max * padded(tokens_max));
     s->keys = encoder__floats(&s->memory, width * padded(tokens_max));
     s->values = encoder__floats(&s->memory, width * tokens_max);
+    if (enc->arithmetic == ENCODER_FLOATS)
+        return;
+    size_t whole = (rows + CODES_PANEL - 1) / CODES_PANEL * CODES_PANEL;
+    size_t stride = codes_stride(enc->d > enc->f ? enc->d : enc->f);
+    s->codes = encoder__memory(&s->memory, whole * stride);
+    memset(s->codes, 0, whole * stride); /* rows behind the last are multiplied too, and what comes of it dropped */
+    s->scales = encoder__floats(&s->memory, whole);
+    s->products = encoder__memory(&s->memory, BLOCK_M * BLOCK_N * sizeof *s->products);
+}
+
+static void apply_bytes(const struct encoder *enc, struct scratch *s, const struct encoder_dense *dense, const float *x,
+                        size_t rows, size_t k, float *y, size_t n)
+{
+    size_t stride = codes_stride(k);
+    for (size_t i = 0; i < rows; i++)
+        s->scales[i] = enc->kernels->code(x + i * k, k, s->codes + i * stride);
+    for (size_t j = 0; j < n; j += BLOCK_N)
+        for (size_t i = 0; i < rows; i += BLOCK_M) {
+            size_t bn = n - j < BLOCK_N ? n - j : BLOCK_N, m = rows - i < BLOCK_M ? rows - i : BLOCK_M;
+            enc->products->dots(&(struct codes_block){.a = s->codes + i * stride,
+                                                      .b = dense->codes + j * stride,
+                                                      .an = (m + CODES_PANEL - 1) / CODES_PANEL * CODES_PANEL,
+                                                      .bn = bn,
+                                                      .stride = stride,
+                                                      .out = s->products});
+            enc->kernels->restore(&(struct product){.m = m,
+                                                    .n = bn,
+                                                    .products = s->products,
+                                                    .rows = s->scales + i,
+                                                    .columns = dense->scales + j,
+                                                    .bias = dense->bias + j,
+                                                    .out = y + i * n + j,
+                                                    .ld = n});
+        }
 }
 
 /* y [rows][n] = dense(x [rows][k]) */
-static void apply(const struct encoder *enc, const struct encoder_dense *dense, const float *x, size_t rows, size_t k,
-                  float *y, size_t n)
+static void apply(const struct encoder *enc, struct scratch *s, const struct encoder_dense *dense, const float *x,
+                  size_t rows, size_t k, float *y, size_t n)
 {
+    if (enc->arithmetic == ENCODER_BYTES) {
+        apply_bytes(enc, s, dense, x, rows, k, y, n);
+        return;
+    }
     enc->kernels->gemm(&(struct gemm){
         .m = rows, .n = n, .k = k, .a = x, .lda = k, .b = dense->w, .bias = dense->bias, .c = y, .ldc = n});
 }
@@ -149,16 +195,16 @@ static void run_layer(const struct encoder *enc, struct scratch *s, const struct
                       const struct slot *slots, size_t count, size_t rows)
 {
     size_t d = enc->d, width = d / enc->h;
-    apply(enc, &layer->qkv, s->x, rows, d, s->qkv, 3 * d);
+    apply(enc, s, &layer->qkv, s->x, rows, d, s->qkv, 3 * d);
     for (size_t i = 0, row = 0; i < count; row += slots[i++].n)
         for (size_t head = 0; head < enc->h; head++)
             attend(enc, s, s->qkv + row * 3 * d + head * width, s->context + row * d + head * width, slots[i].n, head);
-    apply(enc, &layer->out, s->context, rows, d, s->change, d);
+    apply(enc, s, &layer->out, s->context, rows, d, s->change, d);
     normalise(enc, &layer->norm_out, s->x, s->change, rows);
 
-    apply(enc, &layer->up, s->x, rows, d, s->inner, enc->f);
+    apply(enc, s, &layer->up, s->x, rows, d, s->inner, enc->f);
     enc->kernels->gelu(s->inner, rows * enc->f);
-    apply(enc, &layer->down, s->inner, rows, enc->f, s->change, d);
+    apply(enc, s, &layer->down, s->inner, rows, enc->f, s->change, d);
     normalise(enc, &layer->norm_down, s->x, s->change, rows);
 }
 

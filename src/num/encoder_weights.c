@@ -26,11 +26,16 @@ static const struct names bert_names = {"attention.self.query", "attention.self.
 static const struct names mpnet_names = {"attention.attn.q", "attention.attn.k", "attention.attn.v", "attention.attn.o",
                                          "attention.LayerNorm"};
 
-float *encoder__floats(struct arena *a, size_t n)
+void *encoder__memory(struct arena *a, size_t bytes)
 {
     enum { LINE = 64 };
-    uintptr_t at = (uintptr_t)arena_new(a, n + LINE / sizeof(float), sizeof(float));
-    return (float *)((at + LINE - 1) & ~(uintptr_t)(LINE - 1));
+    uintptr_t at = (uintptr_t)arena_new(a, bytes + LINE, 1);
+    return (void *)((at + LINE - 1) & ~(uintptr_t)(LINE - 1));
+}
+
+float *encoder__floats(struct arena *a, size_t n)
+{
+    return encoder__memory(a, n * sizeof(float));
 }
 
 static bool take(yyjson_val *config, const char *key, size_t min, size_t max, size_t *out)
@@ -78,7 +83,9 @@ static enum err read_config(struct shape *s, struct str text, struct error *e)
 struct reader {
     const struct safetensors *st;
     struct arena *memory;
-    float *rows; /* scratch: one panel's rows */
+    float *rows;   /* scratch: one panel's rows */
+    int8_t *codes; /* and the same as codes */
+    enum encoder_arithmetic arithmetic;
     char prefix[64];
     struct error *e;
     enum err err;
@@ -108,34 +115,58 @@ static struct encoder_norm read_norm(struct reader *r, const char *name, size_t 
     return (struct encoder_norm){read_vector(r, name, ".weight", d), read_vector(r, name, ".bias", d)};
 }
 
-/* Packs the tensor [n][k] into out. Its floats may be unaligned, so a panel's rows are copied first. */
-static void read_packed(struct reader *r, const char *name, size_t n, size_t k, float *out)
+/* Packs the rows in r->rows, one panel's, as the rows of dense from `row` on. */
+static void pack_panel(struct reader *r, const struct encoder_dense *dense, size_t row, size_t k)
 {
-    const char *at = find(r, name, ".weight", n, k);
+    size_t stride = codes_stride(k);
+    if (r->arithmetic == ENCODER_FLOATS) {
+        kernels_pack_rows(r->rows, k, KERNELS_PANEL, k, dense->w + row * k);
+        return;
+    }
+    for (size_t i = 0; i < KERNELS_PANEL; i++)
+        dense->scales[row + i] = codes_quantise(r->rows + i * k, k, r->codes + i * stride);
+    codes_pack(r->codes, KERNELS_PANEL, stride, dense->codes + row * stride);
+}
+
+/* Reads the tensors "name.weight" [n][k] and "name.bias" [n] as the rows of dense from `first` on. The file's floats
+ * may be unaligned, so a panel's rows are copied before they are packed. */
+static void read_rows(struct reader *r, const char *name, size_t n, size_t k, const struct encoder_dense *dense,
+                      size_t first)
+{
+    const char *at = find(r, name, ".weight", n, k), *bias = find(r, name, ".bias", n, 0);
     for (size_t row = 0; at && row < n; row += KERNELS_PANEL) {
         memcpy(r->rows, at + row * k * sizeof(float), KERNELS_PANEL * k * sizeof(float));
-        kernels_pack_rows(r->rows, k, KERNELS_PANEL, k, out + row * k);
+        pack_panel(r, dense, first + row, k);
     }
+    if (bias)
+        memcpy(dense->bias + first, bias, n * sizeof(float));
+}
+
+static struct encoder_dense new_dense(struct reader *r, size_t n, size_t k)
+{
+    struct encoder_dense dense = {.bias = encoder__floats(r->memory, n)};
+    if (r->arithmetic == ENCODER_FLOATS) {
+        dense.w = encoder__floats(r->memory, n * k);
+    } else {
+        dense.codes = encoder__memory(r->memory, n * codes_stride(k));
+        dense.scales = encoder__floats(r->memory, n);
+    }
+    return dense;
 }
 
 static struct encoder_dense read_dense(struct reader *r, const char *name, size_t n, size_t k)
 {
-    struct encoder_dense dense = {.w = encoder__floats(r->memory, n * k)};
-    read_packed(r, name, n, k, dense.w);
-    dense.bias = read_vector(r, name, ".bias", n);
+    struct encoder_dense dense = new_dense(r, n, k);
+    read_rows(r, name, n, k, &dense, 0);
     return dense;
 }
 
 static struct encoder_dense read_qkv(struct reader *r, const struct names *names, size_t d)
 {
     const char *const name[3] = {names->q, names->k, names->v};
-    struct encoder_dense dense = {encoder__floats(r->memory, 3 * d * d), encoder__floats(r->memory, 3 * d)};
-    for (size_t i = 0; i < 3; i++) {
-        read_packed(r, name[i], d, d, dense.w + i * d * d);
-        const char *bias = find(r, name[i], ".bias", d, 0);
-        if (bias)
-            memcpy(dense.bias + i * d, bias, d * sizeof(float));
-    }
+    struct encoder_dense dense = new_dense(r, 3 * d, d);
+    for (size_t i = 0; i < 3; i++)
+        read_rows(r, name[i], d, d, &dense, i * d);
     return dense;
 }
 
@@ -224,13 +255,16 @@ enum err encoder__load(struct encoder *enc, const struct encoder_files *files, s
     enc->eps = s.eps;
     enc->tokens_max = s.rows - s.first;
     enc->layer = arena_zero(&enc->memory, s.layers, sizeof *enc->layer);
-    struct reader r = {.st = &st, .memory = &enc->memory, .e = e};
-    r.rows = mem_new(KERNELS_PANEL * (s.d > s.f ? s.d : s.f), sizeof(float));
+    size_t widest = s.d > s.f ? s.d : s.f;
+    struct reader r = {.st = &st, .memory = &enc->memory, .arithmetic = enc->arithmetic, .e = e};
+    r.rows = mem_new(KERNELS_PANEL * widest, sizeof(float));
+    r.codes = mem_new(KERNELS_PANEL, codes_stride(widest));
     read_embeddings(&r, &s, enc);
     read_near(&r, &s, enc);
     for (size_t i = 0; i < s.layers && r.err == ERR_OK; i++)
         read_layer(&r, &s, i, &enc->layer[i]);
     free(r.rows);
+    free(r.codes);
     safetensors_close(&st);
     return r.err;
 }

@@ -6,13 +6,18 @@
 #ifndef CLIO_NUM_ENCODER_WEIGHTS_H
 #define CLIO_NUM_ENCODER_WEIGHTS_H
 
+#include "num/codes.h"
 #include "num/encoder.h"
 #include "num/kernels.h"
 #include "num/wordpiece.h"
 
-/* y [n] = bias [n] + W x; W packed in panels (num/kernels.h). */
+/* y [n] = bias [n] + W x; W is either packed floats (num/kernels.h) or packed codes with a scale a row (num/codes.h).
+ */
 struct encoder_dense {
-    float *w, *bias;
+    float *w;
+    int8_t *codes;
+    float *scales; /* [n], of codes */
+    float *bias;
 };
 
 struct encoder_norm {
@@ -30,7 +35,9 @@ struct encoder_layer {
 
 struct encoder {
     struct wordpiece *words;
+    enum encoder_arithmetic arithmetic;
     const struct kernels *kernels;
+    const struct codes_kernels *products;
     size_t d, h, f, layers, tokens_max, vocab;
     float eps;
     const char *word_rows; /* [vocab][d] float32, unaligned, in the weights' file */
@@ -44,10 +51,11 @@ struct encoder {
     struct arena memory;
 };
 
-/* n floats on a cache line. */
+/* On a cache line. */
+void *encoder__memory(struct arena *a, size_t bytes);
 float *encoder__floats(struct arena *a, size_t n);
 
-/* Fills everything but words and kernels. Errors: ERR_MODEL. */
+/* Fills everything but words, arithmetic and kernels. Errors: ERR_MODEL. */
 MUST_USE enum err encoder__load(struct encoder *enc, const struct encoder_files *files, struct error *e);
 
 #endif

@@ -1,5 +1,7 @@
 #include "num/kernels.h"
 
+#include "num/codes.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>

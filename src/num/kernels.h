@@ -9,6 +9,7 @@
 #define CLIO_NUM_KERNELS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     KERNELS_LANES = 16, /* rows given to softmax and layer_norm are a multiple of it */
@@ -27,6 +28,18 @@ struct gemm {
     size_t ldc;
 };
 
+/*
+ * What exact products of bytes stand for (num/codes.h): out [m][n] = products [m][n] * rows [m] * columns [n] + bias
+ * [n], where rows and columns are the scales the two sides were coded with. Rows of out lie ld apart.
+ */
+struct product {
+    size_t m, n; /* n a multiple of 16; products' rows lie n apart */
+    const int32_t *products;
+    const float *rows, *columns, *bias;
+    float *out;
+    size_t ld;
+};
+
 struct kernels {
     const char *name;
     void (*gemm)(const struct gemm *g);
@@ -35,6 +48,10 @@ struct kernels {
     void (*softmax)(float *x, const float *bias, size_t n, float scale);
     /* In place: x = norm(x + add) * weight + bias; add may be NULL. */
     void (*layer_norm)(float *x, const float *add, const float *weight, const float *bias, size_t d, float eps);
+    /* A row as bytes with one scale, which it returns: what codes_quantise gives, for d a multiple of 32. The row is
+     * finite. */
+    float (*code)(const float *x, size_t d, int8_t *code);
+    void (*restore)(const struct product *p);
 };
 
 /* The fastest set this processor runs; the i-th of those it runs, or NULL behind the last. */

@@ -12,13 +12,13 @@ struct test_model {
     struct encoder *enc;
 };
 
-static inline struct test_model test_model_open(const char *folder)
+static inline struct test_model test_model_open(const char *folder, enum encoder_arithmetic arithmetic)
 {
     struct error e = {0};
     struct test_model m = {model_map(folder, "config.json"), model_map(folder, "tokenizer.json"),
                            model_map(folder, "model.safetensors"), NULL};
     struct encoder_files files = {m.config.bytes, m.tokenizer.bytes, m.weights.bytes};
-    if (encoder_new(&files, &m.enc, &e) != ERR_OK)
+    if (encoder_new(&files, arithmetic, &m.enc, &e) != ERR_OK)
         fail_msg("%s", e.text);
     return m;
 }

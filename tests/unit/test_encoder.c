@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "encoder_check.h"
+#include "num/codes.h"
 #include "num/kernels.h"
 
 /* The tiny model of tests/reference/make_encoder.py. */
@@ -108,11 +109,11 @@ static void tiny_release(struct tiny *t)
     buf_release(&t->file);
 }
 
-static enum err tiny_open(const struct tiny *t, struct str config, struct str weights, struct encoder **enc,
-                          struct error *e)
+static enum err tiny_open(const struct tiny *t, struct str config, struct str weights,
+                          enum encoder_arithmetic arithmetic, struct encoder **enc, struct error *e)
 {
     struct encoder_files files = {config, buf_str(&t->tokenizer), weights};
-    return encoder_new(&files, enc, e);
+    return encoder_new(&files, arithmetic, enc, e);
 }
 
 static void tiny_mpnet_as_numpy_has_it(void **state)
@@ -124,7 +125,7 @@ static void tiny_mpnet_as_numpy_has_it(void **state)
     struct buf text = {0};
     float out[TINY_D];
     yyjson_doc *doc = reference("encoder_tiny.json");
-    assert_int_equal(tiny_open(&t, STR(tiny_config), buf_str(&t.file), &enc, &e), ERR_OK);
+    assert_int_equal(tiny_open(&t, STR(tiny_config), buf_str(&t.file), ENCODER_FLOATS, &enc, &e), ERR_OK);
     yyjson_arr_iter rows = yyjson_arr_iter_with(yyjson_doc_get_root(doc));
     for (yyjson_val *row; (row = yyjson_arr_iter_next(&rows));) {
         yyjson_val *ids = yyjson_arr_get(row, 0);
@@ -146,16 +147,15 @@ static void tiny_mpnet_as_numpy_has_it(void **state)
 static void minilm_as_numpy_has_it(void **state)
 {
     (void)state;
-    struct test_model m = test_model_open("all-MiniLM-L6-v2");
+    struct test_model m = test_model_open("all-MiniLM-L6-v2", ENCODER_FLOATS);
     assert_int_equal(encoder_width(m.enc), 384);
     check_reference(m.enc, "encoder_minilm.json");
     test_model_close(&m);
 }
 
 /* A row depends on its text alone: not on the others, their order, or the number of threads. */
-static void same_bits_however_it_is_run(void **state)
+static void check_same_bits(enum encoder_arithmetic arithmetic)
 {
-    (void)state;
     enum { TEXTS = 150 };
     struct tiny t = tiny_make();
     struct encoder *enc = NULL;
@@ -163,7 +163,7 @@ static void same_bits_however_it_is_run(void **state)
     struct buf letters = {0};
     struct str texts[TEXTS];
     static float all[TEXTS][TINY_D], threads[TEXTS][TINY_D], one[TINY_D];
-    assert_int_equal(tiny_open(&t, STR(tiny_config), buf_str(&t.file), &enc, &e), ERR_OK);
+    assert_int_equal(tiny_open(&t, STR(tiny_config), buf_str(&t.file), arithmetic, &enc, &e), ERR_OK);
     for (int i = 0; i < 400; i++)
         buf_printf(&letters, "%c ", 'a' + i * i % 23);
     for (size_t i = 0; i < TEXTS; i++)
@@ -184,11 +184,88 @@ static void same_bits_however_it_is_run(void **state)
     tiny_release(&t);
 }
 
+static void same_bits_however_it_is_run(void **state)
+{
+    (void)state;
+    check_same_bits(ENCODER_FLOATS);
+    check_same_bits(ENCODER_BYTES);
+}
+
+/* Random weights of one size everywhere are kinder to bytes than trained ones; those come next. */
+static void bytes_are_near_floats(void **state)
+{
+    (void)state;
+    enum { TEXTS = 8 };
+    struct test_model floats = test_model_open("all-MiniLM-L6-v2", ENCODER_FLOATS);
+    struct test_model bytes = test_model_open("all-MiniLM-L6-v2", ENCODER_BYTES);
+    static const struct str texts[TEXTS] = {
+        {"", 0},
+        {"x", 1},
+        {"How do I sort a list in Python?", 31},
+        {"Schreibe mir einen Brief an die Hausverwaltung, die Heizung geht nicht.", 71},
+        {"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20", 50},
+        {"!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!", 30},
+        {"The user asks for help with a recipe for a cake without eggs, and then how long it has to be baked.", 99},
+        {"SELECT name, count(*) FROM orders GROUP BY name HAVING count(*) > 3;", 68},
+    };
+    static float a[TEXTS * 384], b[TEXTS * 384];
+    struct error e = {0};
+    assert_int_equal(encoder_run(floats.enc, texts, TEXTS, 0, (struct mat){a, TEXTS, 384}, NULL, NULL, &e), ERR_OK);
+    assert_int_equal(encoder_run(bytes.enc, texts, TEXTS, 0, (struct mat){b, TEXTS, 384}, NULL, NULL, &e), ERR_OK);
+    double mean = 0, worst = 1;
+    for (size_t i = 0; i < TEXTS; i++) {
+        double c = 0;
+        for (size_t j = 0; j < 384; j++)
+            c += (double)a[i * 384 + j] * (double)b[i * 384 + j];
+        mean += c / TEXTS;
+        worst = c < worst ? c : worst;
+    }
+    print_message("bytes against floats: cosine %.5f, worst %.5f\n", mean, worst);
+    assert_true(mean >= 0.99 && worst >= 0.98);
+    assert_true(memcmp(a, b, sizeof a) != 0); /* it is another arithmetic */
+    test_model_close(&floats);
+    test_model_close(&bytes);
+}
+
 enum { M = 13, N = 64, K = 500, ROW = 352 };
 
 struct sums {
-    float product[M][N], shares[ROW], norms[ROW], gelu[ROW];
+    float product[M][N], shares[ROW], norms[ROW], gelu[ROW], restored[M][N], scale;
+    int8_t codes[M][CODES_CHUNK * 8];
 };
+
+/* A row as bytes and back: what codes.h says, and what a plain loop makes of it. */
+static void check_codes(const struct kernels *k, const float *a, struct sums *s)
+{
+    static int32_t products[M * N];
+    float rows[M], columns[N], bias[N];
+    for (size_t d = 32; d <= 512; d += 96) {
+        int8_t plain[CODES_CHUNK * 8];
+        s->scale = k->code(a, d, s->codes[0]);
+        assert_true(s->scale == codes_quantise(a, d, plain) && s->scale > 0);
+        assert_memory_equal(s->codes[0], plain, codes_stride(d));
+    }
+    float zero[64] = {0}, tiny[64] = {1e-42f};
+    assert_true(k->code(zero, 64, s->codes[1]) == 0 && s->codes[1][0] == 0);
+    assert_true(k->code(tiny, 64, s->codes[2]) == 0 && s->codes[2][0] == 0);
+    for (size_t i = 0; i < M * N; i++)
+        products[i] = (int32_t)(mix(i) >> 40) - (1 << 23);
+    for (size_t i = 0; i < M; i++)
+        rows[i] = a[i];
+    for (size_t i = 0; i < N; i++) {
+        columns[i] = a[M + i];
+        bias[i] = a[M + N + i];
+    }
+    memset(s->restored, 0, sizeof s->restored);
+    k->restore(&(struct product){M, N - 16, products, rows, columns, bias, s->restored[0], N});
+    for (size_t i = 0; i < M; i++)
+        for (size_t j = 0; j < N; j++) {
+            double right =
+                j < N - 16 ? (double)products[i * (N - 16) + j] * (double)rows[i] * (double)columns[j] + (double)bias[j]
+                           : 0;
+            assert_true(fabs((double)s->restored[i][j] - right) <= 1e-6 * (fabs(right) + 1));
+        }
+}
 
 static void run_kernels(const struct kernels *k, struct sums *s)
 {
@@ -207,6 +284,7 @@ static void run_kernels(const struct kernels *k, struct sums *s)
     k->layer_norm(s->norms, a, w, w + ROW, ROW, 1e-5f);
     memcpy(s->gelu, x, sizeof x);
     k->gelu(s->gelu, ROW);
+    check_codes(k, a, s);
     for (size_t i = 0; i < M; i++) {
         for (size_t j = 0; j < N; j++) {
             double sum = 0;
@@ -238,7 +316,8 @@ static void check_refused(const struct tiny *t, struct str config, struct str we
     struct encoder *enc = NULL;
     struct error e = {0};
     struct str part = alone(weights, weights.n);
-    assert_int_equal(tiny_open(t, config, part, &enc, &e), ERR_MODEL);
+    assert_int_equal(tiny_open(t, config, part, ENCODER_BYTES, &enc, &e), ERR_MODEL);
+    assert_int_equal(tiny_open(t, config, part, ENCODER_FLOATS, &enc, &e), ERR_MODEL);
     assert_null(enc);
     assert_true(e.text[0] != '\0');
     free((void *)(uintptr_t)part.at);
@@ -313,14 +392,16 @@ static void infinite_weights_are_an_error(void **state)
 {
     (void)state;
     struct tiny t = tiny_make();
-    struct encoder *enc = NULL;
-    struct error e = {0};
     struct str text = STR("a b c");
-    float out[TINY_D];
     memset(t.file.at + t.file.n - 64, 0xff, 64); /* NaN in the last bias */
-    assert_int_equal(tiny_open(&t, STR(tiny_config), buf_str(&t.file), &enc, &e), ERR_OK);
-    assert_int_equal(encoder_run(enc, &text, 1, 0, (struct mat){out, 1, TINY_D}, NULL, NULL, &e), ERR_NUMERIC);
-    encoder_free(enc);
+    for (enum encoder_arithmetic a = ENCODER_BYTES; a <= ENCODER_FLOATS; a++) {
+        struct encoder *enc = NULL;
+        struct error e = {0};
+        float out[TINY_D];
+        assert_int_equal(tiny_open(&t, STR(tiny_config), buf_str(&t.file), a, &enc, &e), ERR_OK);
+        assert_int_equal(encoder_run(enc, &text, 1, 0, (struct mat){out, 1, TINY_D}, NULL, NULL, &e), ERR_NUMERIC);
+        encoder_free(enc);
+    }
     tiny_release(&t);
 }
 
@@ -330,6 +411,7 @@ int main(void)
         cmocka_unit_test(tiny_mpnet_as_numpy_has_it),
         cmocka_unit_test(minilm_as_numpy_has_it),
         cmocka_unit_test(same_bits_however_it_is_run),
+        cmocka_unit_test(bytes_are_near_floats),
         cmocka_unit_test(same_bits_on_every_instruction_set),
         cmocka_unit_test(damaged_weights),
         cmocka_unit_test(damaged_config),

@@ -36,7 +36,7 @@ static void same_ids_as_the_reference(void **state)
 static void same_vectors_as_the_reference(void **state)
 {
     (void)state;
-    struct test_model m = test_model_open("all-mpnet-base-v2");
+    struct test_model m = test_model_open("all-mpnet-base-v2", ENCODER_FLOATS);
     assert_int_equal(encoder_width(m.enc), 768);
     check_reference(m.enc, "encoder_mpnet.json");
     test_model_close(&m);
