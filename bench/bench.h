@@ -15,6 +15,7 @@ bench_fn bench_encode;
 bench_fn bench_kmeans;
 bench_fn bench_knn;
 bench_fn bench_points_only;
+bench_fn bench_umap;
 
 /* The value of "--name value", or otherwise. */
 const char *bench_option(int argc, char **argv, const char *name, const char *otherwise);

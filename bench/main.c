@@ -23,6 +23,10 @@ static const struct benchmark {
      "[--truth FILE.npy] [--sample N] [--threads N] [--seed N] [--save FILE.npy]",
      bench_knn},
     {"points", "made-up vectors into a file: --synthetic ROWS,COLUMNS,SEED --save FILE.npy", bench_points_only},
+    {"umap",
+     "layouts: --npy FILE or --synthetic ROWS,COLUMNS,SEED [--epochs N] [--sample N] "
+     "[--threads N] [--seed N] [--save FILE.npy]",
+     bench_umap},
 };
 
 enum { BENCHMARKS = sizeof benchmarks / sizeof benchmarks[0] };

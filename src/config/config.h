@@ -77,6 +77,7 @@ struct config {
     uint64_t k;             /* base clusters; 0: by the rule in cluster/choose_k.h */
     uint64_t levels, top;   /* hierarchy; 0: by the rule in hierarchy/plan.h */
     uint64_t neighbourhood; /* clusters considered together when parents are proposed (paper G.7: about 40) */
+    uint64_t map_points;    /* rows laid out at most: of more, a seeded sample */
     uint64_t name_members, name_contrast; /* samples shown to the namer (paper G.5: 50 and 50) */
 
     bool public_data; /* the data is declared public: thresholds 3, points and small cells may be shown */

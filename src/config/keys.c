@@ -52,6 +52,8 @@ const struct key_row config_keys[] = {
      "likewise for conversations (0: 20, or 3 with public_data)"},
     {"min_cell_accounts", KEY_COUNT, AT(min_cell_accounts), 0, 1000000000, "0", {0}, false,
      "a smaller cell of a breakdown, week or map is withheld (0: 10, or 1 with public_data)"},
+    {"map_points", KEY_COUNT, AT(map_points), 1000, 100000000, "1000000", {0}, false,
+     "conversations the map is drawn from; of more, a sample is, and the page says so"},
     {"audit_min", KEY_COUNT, AT(audit_min), 1, 5, "3", {0}, false,
      "a name rated below this for privacy is withheld (below 3 only with public_data)"},
     {"prices", KEY_TEXT, AT(prices), 0, 0, "", {0}, false,

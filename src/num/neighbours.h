@@ -23,6 +23,8 @@ struct neighbours_opts {
     size_t visit;           /* rows each row is compared with, about; more is better and slower. 0 means 6,000 */
     const uint32_t *labels; /* [n] clusters that are known already, any numbers; NULL: none are */
     uint64_t seed;
+    uint32_t *cells; /* [n] receives each row's cell, 0 .. report.cells - 1, near ones often with near numbers; or NULL.
+                        Not written by the exact search */
 };
 
 struct neighbours_report {

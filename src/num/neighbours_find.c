@@ -414,6 +414,13 @@ static uint64_t workers_free(struct find *f, size_t count)
     return products;
 }
 
+static void tell_cells(const struct cells *c, uint32_t *out)
+{
+    for (size_t cell = 0; cell < c->count; cell++)
+        for (size_t place = c->first[cell]; place < c->first[cell] + c->sizes[cell]; place++)
+            out[c->row_of[place]] = (uint32_t)cell;
+}
+
 enum { FINITE_ROWS = 1024 };
 
 struct checking {
@@ -470,6 +477,8 @@ enum err neighbours_find(struct mat points, const struct neighbours_opts *opts, 
     uint64_t products = workers_free(&f, par_threads(par));
     if (report)
         *report = (struct neighbours_report){.cells = f.cells.count, .products = products};
+    if (opts->cells)
+        tell_cells(&f.cells, opts->cells);
     free(f.visited);
     best_free(f.found);
     cells_release(&f.cells);

@@ -39,7 +39,7 @@ const struct stage pipeline[] = {
      hierarchy_run, USES_STRONG | USES_EMBED, "name.,parent.,propose.,merge.,assign."},
     {"audit", "Rate every name for privacy", "tree", "ratings", "facets,audit_min,seed", audit_run, USES_STRONG,
      "audit."},
-    {"project", "Lay out the map", "vectors", "points", "facets,seed", project_run, 0, NULL},
+    {"project", "Lay out the map", "vectors", "points", "facets,map_points,seed", project_run, 0, NULL},
     {"publish", "Release what passed", "tree, ratings, points, facet values", "published/",
      "facets,audit_min,min_accounts,min_conversations,min_cell_accounts,public_data,account_per_conversation",
      publish_run, 0, NULL},

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROJECT_MAX = 20000 };
-
 static int ascending(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -17,17 +15,17 @@ static int ascending(const void *a, const void *b)
 }
 
 /* Rows that are laid out, in order: all of them, or a seeded sample. */
-static uint32_t *choose_rows(size_t n, size_t *chosen, uint64_t seed, struct arena *a)
+static uint32_t *choose_rows(size_t n, size_t most, size_t *chosen, uint64_t seed, struct arena *a)
 {
     uint32_t *rows = arena_new(a, n, sizeof *rows);
     for (size_t i = 0; i < n; i++)
         rows[i] = (uint32_t)i;
     *chosen = n;
-    if (n > PROJECT_MAX) {
+    if (n > most) {
         struct rng r = rng_seed(seed, 0x6d6170); /* "map" */
-        rng_sample(&r, rows, n, PROJECT_MAX);
-        qsort(rows, PROJECT_MAX, sizeof *rows, ascending);
-        *chosen = PROJECT_MAX;
+        rng_sample(&r, rows, n, most);
+        qsort(rows, most, sizeof *rows, ascending);
+        *chosen = most;
     }
     return rows;
 }
@@ -55,7 +53,7 @@ static enum err project_facet(struct stage_context *c, size_t facet_index, struc
         return result;
     struct arena a = {0};
     size_t n = 0;
-    uint32_t *rows = choose_rows(v.at.n, &n, c->config->seed, &a);
+    uint32_t *rows = choose_rows(v.at.n, c->config->map_points, &n, c->config->seed, &a);
     struct mat points = v.at, layout = {arena_zero(&a, 2 * n, sizeof(float)), n, 2};
     if (n < v.at.n) {
         points = (struct mat){arena_new(&a, n * v.at.d, sizeof(float)), n, v.at.d};

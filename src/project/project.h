@@ -1,6 +1,6 @@
 /*
- * project.h: a place on the map for each conversation (Clio paper G.6): UMAP of one facet's vectors. Above
- * PROJECT_MAX points a seeded sample is drawn, and the manifest says so.
+ * project.h: a place on the map for each conversation (Clio paper G.6): UMAP of one facet's vectors. Above map_points
+ * (config) a seeded sample is drawn, and the page says so.
  */
 #ifndef CLIO_PROJECT_PROJECT_H
 #define CLIO_PROJECT_PROJECT_H
