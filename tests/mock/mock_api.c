@@ -1,0 +1,193 @@
+/* The endpoints: what a request asks for, and how each API says what the mock's models say. */
+#include "mock.h"
+
+#include "base/rng.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { HUGE_BYTES = 10 << 20, EMBED_WIDTH = 64, TEXTS_MAX = 4096 };
+
+/* Tokens as providers count them, about. */
+static size_t tokens(struct str s)
+{
+    return s.n / 4 + 1;
+}
+
+static void add_filler(struct buf *b)
+{
+    for (size_t i = 0; i < HUGE_BYTES / 16; i++)
+        buf_addz(b, "again and again ");
+}
+
+/* The text of a message: a string, or parts of type "text". */
+static void add_content(yyjson_val *content, struct buf *out)
+{
+    size_t i, n;
+    yyjson_val *part;
+    buf_add(out, json_str(content));
+    yyjson_arr_foreach(content, i, n, part)
+    {
+        buf_add(out, json_get_str(part, "text"));
+    }
+}
+
+/* All that the user said, and how the answer begins if the caller began it. */
+static void read_messages(yyjson_val *root, struct buf *user, struct buf *begun)
+{
+    size_t i, n;
+    yyjson_val *message;
+    yyjson_arr_foreach(yyjson_obj_get(root, "messages"), i, n, message)
+    {
+        bool assistant = str_eqz(json_get_str(message, "role"), "assistant");
+        if (!assistant)
+            add_content(yyjson_obj_get(message, "content"), user);
+        else if (i + 1 == n)
+            add_content(yyjson_obj_get(message, "content"), begun);
+    }
+}
+
+/* The answer's text, without what the caller had begun. */
+static void make_text(const struct mock_request *r, yyjson_val *root, yyjson_val *schema, enum mock_say say,
+                      struct buf *text)
+{
+    struct buf user = {0}, begun = {0}, whole = {0};
+    read_messages(root, &user, &begun);
+    if (say == SAY_HUGE)
+        add_filler(text);
+    else if (say != SAY_NOTHING && say != SAY_REFUSAL)
+        mock_answer(buf_str(&user), schema, r->hash, say, &whole);
+    struct str answer = buf_str(&whole);
+    if (begun.n && str_has_prefix(answer, buf_str(&begun)))
+        answer = (struct str){answer.at + begun.n, answer.n - begun.n};
+    buf_add(text, (struct str){answer.at, say == SAY_HALF ? answer.n / 2 : answer.n});
+    buf_release(&user);
+    buf_release(&begun);
+    buf_release(&whole);
+}
+
+static int bad_request(struct buf *body)
+{
+    buf_addz(body, "{\"error\":{\"type\":\"invalid_request_error\",\"message\":\"this is no request\"}}");
+    return 400;
+}
+
+static void add_error(struct buf *body)
+{
+    buf_addz(body, "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"the model stumbled\"}}");
+}
+
+static int chat_completions(const struct mock_request *r, enum mock_say say, struct buf *body)
+{
+    yyjson_doc *doc;
+    struct buf text = {0};
+    if (json_parse(r->body, false, &doc, NULL) != ERR_OK)
+        return bad_request(body);
+    yyjson_val *root = yyjson_doc_get_root(doc), *format = yyjson_obj_get(root, "response_format");
+    make_text(r, root, yyjson_obj_get(yyjson_obj_get(format, "json_schema"), "schema"), say, &text);
+    yyjson_doc_free(doc);
+    if (say == SAY_ERROR) {
+        add_error(body);
+    } else {
+        buf_printf(body, "{\"id\":\"mock-%016" PRIx64 "\",\"object\":\"chat.completion\",\"choices\":[{\"index\":0,",
+                   r->hash);
+        buf_addz(body, "\"message\":{\"role\":\"assistant\",\"content\":");
+        json_add_string(body, buf_str(&text));
+        buf_addz(body, say == SAY_REFUSAL ? ",\"refusal\":\"I cannot help with that.\"}" : ",\"refusal\":null}");
+        buf_printf(body, ",\"finish_reason\":\"%s\"}],\"usage\":{\"prompt_tokens\":%zu,\"completion_tokens\":%zu}}",
+                   say == SAY_HALF ? "length" : "stop", tokens(r->body), tokens(buf_str(&text)));
+    }
+    buf_release(&text);
+    return 200;
+}
+
+static int messages(const struct mock_request *r, enum mock_say say, struct buf *body)
+{
+    yyjson_doc *doc;
+    struct buf text = {0};
+    if (json_parse(r->body, false, &doc, NULL) != ERR_OK)
+        return bad_request(body);
+    yyjson_val *root = yyjson_doc_get_root(doc), *config = yyjson_obj_get(root, "output_config");
+    make_text(r, root, yyjson_obj_get(yyjson_obj_get(config, "format"), "schema"), say, &text);
+    yyjson_doc_free(doc);
+    if (say == SAY_ERROR) {
+        add_error(body);
+    } else {
+        buf_printf(body, "{\"id\":\"msg_%016" PRIx64 "\",\"type\":\"message\",\"role\":\"assistant\",\"content\":[",
+                   r->hash);
+        buf_addz(body, text.n ? "{\"type\":\"text\",\"text\":" : "");
+        if (text.n)
+            json_add_string(body, buf_str(&text));
+        buf_addz(body, text.n ? "}]" : "]");
+        buf_printf(body, ",\"stop_reason\":\"%s\",\"usage\":{\"input_tokens\":%zu,\"output_tokens\":%zu}}",
+                   say == SAY_HALF      ? "max_tokens"
+                   : say == SAY_REFUSAL ? "refusal"
+                                        : "end_turn",
+                   tokens(r->body), tokens(buf_str(&text)));
+    }
+    buf_release(&text);
+    return 200;
+}
+
+/* Texts that share words lie near each other: each word adds to a few columns. */
+static void add_vector(struct str text, struct buf *b)
+{
+    int sums[EMBED_WIDTH] = {0};
+    while (text.n) {
+        struct str word = str_cut(&text, ' ');
+        uint64_t h = 14695981039346656037u;
+        for (size_t i = 0; i < word.n; i++)
+            h = (h ^ (unsigned char)word.at[i]) * 1099511628211u;
+        for (size_t k = 0; k < 4; k++, h = rng_mix(h, k))
+            sums[h % EMBED_WIDTH] += h & 1024 ? 1 : -1;
+    }
+    sums[0] |= 1; /* never all zero */
+    for (size_t i = 0; i < EMBED_WIDTH; i++)
+        buf_printf(b, "%s%d", i ? "," : "", sums[i]);
+}
+
+static int embeddings(const struct mock_request *r, enum mock_say say, struct buf *body)
+{
+    yyjson_doc *doc;
+    yyjson_val *text;
+    size_t i, n;
+    if (json_parse(r->body, false, &doc, NULL) != ERR_OK)
+        return bad_request(body);
+    yyjson_val *input = yyjson_obj_get(yyjson_doc_get_root(doc), "input");
+    if (say == SAY_ERROR) {
+        add_error(body);
+    } else if (say == SAY_HUGE) {
+        add_filler(body);
+    } else {
+        buf_addz(body, "{\"object\":\"list\",\"data\":[");
+        yyjson_arr_foreach(input, i, n, text)
+        {
+            buf_printf(body, "%s{\"object\":\"embedding\",\"index\":%zu,\"embedding\":[", i ? "," : "", i);
+            if (say == SAY_ANSWER)
+                add_vector(json_str(text), body);
+            buf_addz(body, "]}");
+        }
+        buf_printf(body, "],\"usage\":{\"prompt_tokens\":%zu}}", tokens(r->body));
+    }
+    yyjson_doc_free(doc);
+    return 200;
+}
+
+static const struct mock_route mock_routes[] = {
+    {"POST", "/v1/chat/completions", chat_completions},
+    {"POST", "/v1/embeddings", embeddings},
+    {"POST", "/v1/messages", messages},
+};
+
+const struct mock_route *mock_route_find(struct str method, struct str path)
+{
+    for (size_t i = 0; i < sizeof mock_routes / sizeof *mock_routes; i++) {
+        const struct mock_route *route = &mock_routes[i];
+        size_t n = strlen(route->path);
+        bool fits = route->path[n - 1] == '*' ? str_has_prefix(path, (struct str){route->path, n - 1})
+                                              : str_eqz(path, route->path);
+        if (fits && str_eqz(method, route->method))
+            return route;
+    }
+    return NULL;
+}

@@ -1,0 +1,69 @@
+/* What the server counted, as text: written by it, read by those who ask it from another process. */
+#include "mock.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name;
+    size_t at;
+} members[] = {
+    {"requests", offsetof(struct mock_counts, requests)},
+    {"answered", offsetof(struct mock_counts, answered)},
+    {"refused", offsetof(struct mock_counts, refused)},
+    {"noise", offsetof(struct mock_counts, noise)},
+    {"faults", offsetof(struct mock_counts, faults)},
+    {"again", offsetof(struct mock_counts, again)},
+    {"dropped", offsetof(struct mock_counts, dropped)},
+    {"running", offsetof(struct mock_counts, running)},
+    {"running_most", offsetof(struct mock_counts, running_most)},
+    {"early_ms", offsetof(struct mock_counts, early_ms)},
+};
+
+enum { MEMBERS = sizeof members / sizeof *members };
+
+void mock_counts_write(const struct mock_counts *n, struct buf *out)
+{
+    for (size_t i = 0; i < MEMBERS; i++) {
+        uint64_t v;
+        memcpy(&v, (const char *)n + members[i].at, sizeof v);
+        buf_printf(out, "%s %" PRIu64 "\n", members[i].name, v);
+    }
+}
+
+static void read_counts(const char *text, struct mock_counts *out)
+{
+    for (size_t i = 0; i < MEMBERS; i++) {
+        char line[40];
+        snprintf(line, sizeof line, "\n%s ", members[i].name);
+        const char *at = strstr(text, line);
+        uint64_t v = at ? strtoull(at + strlen(line), NULL, 10) : 0;
+        memcpy((char *)out + members[i].at, &v, sizeof v);
+    }
+}
+
+enum err mock_ask_counts(unsigned short port, struct mock_counts *out, struct error *e)
+{
+    static const char request[] = "GET /mock/counts HTTP/1.1\r\n\r\n";
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    char reply[4096];
+    *out = (struct mock_counts){0};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ssize_t n = -1;
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+        send(fd, request, sizeof request - 1, MSG_NOSIGNAL) == (ssize_t)(sizeof request - 1))
+        n = recv(fd, reply, sizeof reply - 1, 0); /* a small reply comes in one piece */
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0)
+        return error_set(e, ERR_IO, "the mock is not there");
+    reply[n] = 0;
+    read_counts(reply, out);
+    return ERR_OK;
+}
