@@ -12,6 +12,7 @@
 typedef enum err bench_fn(int argc, char **argv, struct error *e);
 
 bench_fn bench_encode;
+bench_fn bench_http;
 bench_fn bench_kmeans;
 bench_fn bench_knn;
 bench_fn bench_points_only;

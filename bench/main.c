@@ -13,6 +13,10 @@ static const struct benchmark {
      "[--threads N] [--check N texts against floats] [--save FILE.npy]; without --texts made-up ones of --synthetic N "
      "tokens",
      bench_encode},
+    {"http",
+     "requests to the tests' mock server: --in-flight 20,200,2000,5000 [--waves 50] [--latency MS] [--noise no] or "
+     "--rate N,N [--seconds 60] [--most 5000], [--provider openai|anthropic]",
+     bench_http},
     {"kmeans",
      "clusters: --npy FILE or --synthetic ROWS,COLUMNS,SEED [--k 100] [--iterations N] [--spherical] [--memory-mb N] "
      "[--exact [--start FILE.npy]] [--check] [--threads N] [--seed N] [--save FILE.npy] [--save-labels FILE.npy]",

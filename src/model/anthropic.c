@@ -119,7 +119,7 @@ static bool read_message(void *ctx, yyjson_val *root, size_t i, struct arena *a,
     else if (str_eqz(stop, "max_tokens") || str_eqz(stop, "model_context_window_exceeded"))
         chat_set_status(out, ANSWER_CUT, "the answer was cut at the token limit");
     else if (str_trim(buf_str(&text)).n == 0)
-        chat_set_status(out, ANSWER_FAILED, "the answer is empty");
+        chat_set_status(out, ANSWER_EMPTY, "the answer is empty");
     else /* a server that repeats the beginning it was given is forgiven */
         out->texts[i] = str_printf(a, "%s" STR_FMT,
                                    prefills(p) && !str_has_prefix(str_trim(buf_str(&text)), STR("{")) ? prefill : "",

@@ -284,9 +284,9 @@ static bool is_over(const struct calls *c)
 
 static enum err turn(struct calls *c, const atomic_bool *stop, struct error *e)
 {
-    enum err result = fill(c, e);
-    if (result == ERR_OK && c->source->rest)
-        result = c->source->rest(c->source->arg, e);
+    enum err result = c->source->rest ? c->source->rest(c->source->arg, e) : ERR_OK;
+    if (result == ERR_OK)
+        result = fill(c, e);
     if (result != ERR_OK || is_over(c))
         return result;
     http_turn(c->http, idle_seconds(c), on_reply, c);

@@ -46,7 +46,7 @@ struct calls_source {
     enum err (*next)(void *arg, struct call *c, bool *given, struct error *e);
     enum call_step (*reply)(void *arg, struct call *c, const struct http_reply *r); /* of a status 2xx */
     enum call_step (*trouble)(void *arg, struct call *c, enum call_trouble t, const struct http_reply *r);
-    enum err (*rest)(void *arg, struct error *e); /* may be NULL */
+    enum err (*rest)(void *arg, struct error *e); /* before anything is sent; may be NULL */
     void *arg;
 };
 

@@ -40,8 +40,9 @@ static enum err next(void *arg, struct call *call, bool *given, struct error *e)
     *given = result == ERR_OK && t->request;
     if (!*given)
         return result;
-    t->ask = 0;
     t->answer = (struct answer){0};
+    for (t->ask = 0; t->ask < t->request->known_count; t->ask++)
+        t->answer.texts[t->ask] = str_dup(&t->arena, t->request->known[t->ask]);
     build(c, call);
     return ERR_OK;
 }
@@ -51,6 +52,8 @@ static enum call_step go_on(struct chat *c, struct call *call)
 {
     struct talk *t = &c->talks[call->index];
     if (t->answer.status == ANSWER_OK && ++t->ask < t->request->asks_count) {
+        if (c->feed->part)
+            c->feed->part(c->feed->arg, t->index, &t->answer, t->ask);
         build(c, call);
         return CALL_ANOTHER;
     }

@@ -2,19 +2,20 @@
 
 #include <math.h>
 
-enum { AT_ONCE_START = 16, REFUSED_MIN = 5, WINDOW_MIN = 100 };
+enum { AT_ONCE_START = 16, REFUSED_MIN = 5, WINDOW_MIN = 100, SEARCH_MIN = 20 };
 
-static const double NOISE_GUESS = 0.03, NOISE_MOST = 0.1; /* shares */
-static const double CLEAR_SHARE = 0.01;                   /* above the noise: worth a cut */
+static const double NOISE_GUESS = 0.03, NOISE_GUESS_N = 100, NOISE_N_MOST = 3000, NOISE_MOST = 0.1;
+static const double CLEAR_SHARE = 0.01, HINT_SHARE = 0.003; /* above the noise: worth a cut; worth waiting for more */
+static const double LATENCY_FIRST_S = 0.5, LATENCY_SHARE = 0.1;
 static const double BURST_S = 0.02, BURST_TOKENS_S = 1;
-static const double WINDOW_S = 1, SLOW_S = 2, PAUSE_MOST_S = 60;
-static const double BELOW = 0.94, STEP_FIRST = 0.01, STEP_NOISE = 0.1, STEP_MOST = 0.5;
+static const double WINDOW_S = 1, WINDOW_MOST_S = 5, SEARCH_S = 0.4, SPAN_S = 0.1, SLOW_S = 2, PAUSE_MOST_S = 60;
+static const double GUESS_BELOW = 0.9, BELOW = 0.985; /* a first guess; a measured limit */
+static const double STEP_FIRST = 0.005, STEP_SEARCH = 0.15, STEP_GROWTH = 1.5, STEP_MOST = 1; /* a window */
 
 static void begin_window(struct limiter *l, double now)
 {
     l->since = now;
-    l->sent = l->good = l->refused = 0;
-    l->latency_sum = 0;
+    l->sent = l->good = l->refused = l->sent_before = 0;
 }
 
 void limiter_init(struct limiter *l, size_t most, double requests_minute, double tokens_minute, double now)
@@ -24,7 +25,10 @@ void limiter_init(struct limiter *l, size_t most, double requests_minute, double
                           .requests_s = requests_minute / 60,
                           .tokens_s = tokens_minute / 60,
                           .rate = HUGE_VAL,
+                          .ceiling = HUGE_VAL,
                           .noise = NOISE_GUESS,
+                          .noise_n = NOISE_GUESS_N,
+                          .latency = LATENCY_FIRST_S,
                           .step = STEP_FIRST};
     begin_window(l, now);
 }
@@ -61,53 +65,104 @@ void limiter_pause(struct limiter *l, double seconds, double now)
     l->hold = fmax(l->hold, now + fmin(seconds, PAUSE_MOST_S));
 }
 
-/* More refusals than chance makes of the noise: three standard deviations, and enough of them to matter. */
-static bool is_limit(const struct limiter *l)
+/* ---- noise ---- */
+
+/* As many refusals as chance makes of the noise, so many standard deviations away: of their number, and of what is
+ * known of the noise. */
+static double noise_with(const struct limiter *l, double deviations)
 {
-    double n = (double)l->sent, refused = (double)l->refused, expected = n * l->noise;
-    double clear = l->noise_known ? CLEAR_SHARE : CLEAR_SHARE + NOISE_GUESS / 3;
-    return l->refused >= REFUSED_MIN && refused > expected + n * clear && refused > expected + 3 * sqrt(expected + 1);
+    double n = (double)l->sent, expected = n * l->noise;
+    return expected + deviations * sqrt(expected * (1 + n / l->noise_n) + 1);
 }
 
+static void learn_noise(struct limiter *l, double share)
+{
+    l->noise_n = fmin(l->noise_n + (double)l->sent, NOISE_N_MOST);
+    l->noise += (fmin(share, NOISE_MOST) - l->noise) * fmin(1, (double)l->sent / l->noise_n);
+}
+
+static bool is_limit(const struct limiter *l, double now)
+{
+    double refused = (double)l->refused;
+    return l->refused >= REFUSED_MIN && refused > (double)l->sent * (l->noise + CLEAR_SHARE) &&
+           refused > noise_with(l, 3) && (!isfinite(l->rate) || now >= l->refused_since + SPAN_S);
+}
+
+/* Whether so many are refused as before the last cut, which makes it noise: the cut is taken back. */
+static bool cut_was_no_use(struct limiter *l, double share)
+{
+    if (!l->cut_on_trial || share < 0.5 * l->share_at_cut || share > NOISE_MOST)
+        return false;
+    l->rate = l->rate_before_cut;
+    l->ceiling = HUGE_VAL;
+    l->noise_n = fmin(l->noise_n, NOISE_GUESS_N);
+    learn_noise(l, share);
+    l->cut_on_trial = false;
+    return true;
+}
+
+/* ---- the rate ---- */
+
+/*
+ * At full load what goes through is the limit, but for what the server had saved up before: so the share is taken since
+ * the first refusal. Without a rate yet the first guess is low, and the limit is searched for from there.
+ */
 static void cut(struct limiter *l, double retry_after, double now)
 {
-    double n = (double)l->sent, went_through = fmax(1 - (double)l->refused / n, 0.5);
-    double seconds = fmax(now - l->since, l->good ? l->latency_sum / (double)l->good : BURST_S);
-    double passed = (n - (double)l->refused) / seconds;
-    l->rate = isfinite(l->rate) ? l->rate * went_through * BELOW : fmax(passed * BELOW, 0.5);
-    if (l->refused * 2 > l->sent) /* nearly nothing goes through */
-        limiter_pause(l, retry_after > 0 ? retry_after : WINDOW_S, now);
-    l->share_at_cut = (double)l->refused / n;
-    l->noise = NOISE_GUESS;
-    l->noise_known = false;
-    l->step = STEP_FIRST;
+    double n = (double)(l->sent - l->sent_before), share = ((double)l->refused - 1) / fmax(1, n - 1);
     l->epoch++;
+    if (!cut_was_no_use(l, share)) {
+        l->cut_on_trial = isfinite(l->ceiling); /* the first ones are too rough to tell anything by their failure */
+        l->rate_before_cut = l->rate;
+        l->share_at_cut = share;
+        if (isfinite(l->rate)) {
+            double reached = n / fmax(SPAN_S, now - l->refused_since);
+            double passes = fmin(l->rate, reached) * fmax(1 - fmax(0, share - l->noise), 0.5);
+            l->ceiling = fmax(passes, GUESS_BELOW * l->best_a_second);
+            l->best_a_second = fmin(l->best_a_second, l->ceiling);
+            l->rate = l->ceiling * BELOW;
+            l->step = STEP_FIRST;
+        } else {
+            double seconds = fmax(now - l->since, l->latency);
+            l->rate = GUESS_BELOW * fmax(((double)l->sent - (double)l->refused) / seconds, l->best_a_second);
+            l->rate = fmax(l->rate, 0.5);
+            l->step = STEP_SEARCH;
+        }
+        if (l->refused * 2 > l->sent) /* nearly nothing goes through */
+            limiter_pause(l, retry_after > 0 ? retry_after : WINDOW_S, now);
+    }
     begin_window(l, now);
 }
 
-/*
- * A window without too many refusals: a little more. The first one behind a cut tells what is noise; where the cut did
- * not help it was noise all along.
- */
+/* A window without too many refusals: a little more, and more still after each further one. */
 static void raise_rate(struct limiter *l, double share)
 {
-    if (!l->noise_known) {
-        l->noise = fmin(NOISE_MOST, share);
-        l->noise_known = true;
-        if (share > 0.5 * l->share_at_cut)
-            l->step = STEP_NOISE;
-    }
+    if (!cut_was_no_use(l, share) && (l->rate < l->ceiling || share < l->noise))
+        learn_noise(l, share);
+    l->cut_on_trial = false;
     l->rate *= 1 + l->step;
-    l->step = fmin(STEP_MOST, 2 * l->step);
+    l->step = fmin(STEP_MOST, STEP_GROWTH * l->step);
 }
 
 static void raise_at_once(struct limiter *l, double seconds)
 {
-    double a_second = (double)l->good / seconds, latency = l->latency_sum / (double)(l->good ? l->good : 1);
-    bool helps = a_second > 1.1 * l->best_a_second || latency < SLOW_S;
-    if (helps)
+    double a_second = (double)l->good / seconds;
+    bool helps = a_second > 1.1 * l->best_a_second || l->latency < SLOW_S;
+    if (helps && l->at_once < l->most)
         l->at_once = l->at_once * 2 < l->most ? l->at_once * 2 : l->most;
     l->best_a_second = fmax(l->best_a_second, a_second);
+}
+
+/* Whether the window is long enough to judge, and its refusals too few to be worth a longer look. */
+static bool window_is_over(const struct limiter *l, double now)
+{
+    double seconds = now - l->since;
+    if (!isfinite(l->rate))
+        return l->good + l->refused >= l->at_once;
+    bool search = !isfinite(l->ceiling);
+    if (l->sent < (search ? SEARCH_MIN : WINDOW_MIN) || seconds < (search ? SEARCH_S : WINDOW_S))
+        return false;
+    return seconds >= WINDOW_MOST_S || (double)l->refused <= noise_with(l, 1) + (double)l->sent * HINT_SHARE;
 }
 
 void limiter_end(struct limiter *l, unsigned epoch, enum limiter_outcome outcome, double latency, double retry_after,
@@ -116,19 +171,24 @@ void limiter_end(struct limiter *l, unsigned epoch, enum limiter_outcome outcome
     l->running--;
     if (epoch != l->epoch || outcome == LIMITER_LOST)
         return;
-    l->refused += outcome == LIMITER_REFUSED;
+    if (outcome == LIMITER_REFUSED && l->refused++ == 0) {
+        l->sent_before = l->sent - 1;
+        l->refused_since = now;
+    }
     l->good += outcome == LIMITER_GOOD;
-    l->latency_sum += outcome == LIMITER_GOOD ? latency : 0;
-    if (outcome == LIMITER_REFUSED && is_limit(l)) {
+    if (outcome == LIMITER_GOOD)
+        l->latency += (latency - l->latency) * LATENCY_SHARE;
+    if (is_limit(l, now)) {
         cut(l, retry_after, now);
         return;
     }
-    double seconds = now - l->since;
-    if (isfinite(l->rate) ? seconds < WINDOW_S || l->sent < WINDOW_MIN : l->good + l->refused < l->at_once)
+    if (!window_is_over(l, now))
         return;
+    double share = (double)l->refused / fmax(1, (double)l->sent);
     if (isfinite(l->rate))
-        raise_rate(l, (double)l->refused / fmax(1, (double)l->sent));
-    if (l->at_once < l->most)
-        raise_at_once(l, fmax(seconds, 1e-3));
+        raise_rate(l, share);
+    else
+        learn_noise(l, share);
+    raise_at_once(l, fmax(now - l->since, 1e-3));
     begin_window(l, now);
 }

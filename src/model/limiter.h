@@ -3,10 +3,11 @@
  *
  * Three things hold requests back. How many run at once: it starts small and doubles every round of answers up to the
  * caller's maximum, unless answers get slow without getting more. What the caller asked for: requests and tokens a
- * minute. And a rate learnt from refusals (429, 503, 529): a share of them that is more than noise, tested against what
- * was refused when all was well, cuts the rate to what went through (multiplicative decrease); windows without trouble
- * raise it in growing steps. Answers to requests sent before the last cut say nothing about the rate after it.
- *                                                                                                       Layer: model.
+ * minute. And a rate learnt from refusals (429, 503, 529), once more are refused than the noise explains, three
+ * standard deviations away. What went through since the first of them is the limit; the rate is set a little below it,
+ * and raised by steps that grow from 0.5% while nothing is refused, so that it swings about the limit. A cut that
+ * leaves as many refused as before is taken back, and they are noise from then on. Answers to requests sent before the
+ * last cut say nothing about the rate after it. Layer: model.
  */
 #ifndef CLIO_MODEL_LIMITER_H
 #define CLIO_MODEL_LIMITER_H
@@ -19,16 +20,20 @@ struct limiter {
     size_t most, at_once, running;
     double requests_s, tokens_s; /* asked for; 0: no limit */
     double rate;                 /* learnt; HUGE_VAL: none */
+    double ceiling;              /* the limit as last seen; HUGE_VAL: only guessed so far */
     double next_request, next_token, hold;
     unsigned epoch;
     /* The window since `since`: of requests sent in this epoch. */
-    double since, latency_sum;
+    double since;
     size_t sent, good, refused;
-    double share_at_cut;
-    double noise;     /* share refused when all is well */
-    bool noise_known; /* else it is a guess */
-    double step;      /* by how much the next good window raises the rate */
-    double best_a_second;
+    size_t sent_before; /* of them, before the first refusal came back */
+    double refused_since;
+    /* The last cut, until a window shows whether it was of use. */
+    bool cut_on_trial;
+    double share_at_cut, rate_before_cut;
+    double noise, noise_n; /* share refused when all is well, and how many requests that rests on */
+    double step;           /* by how much the next good window raises the rate */
+    double best_a_second, latency;
 };
 
 enum limiter_outcome { LIMITER_GOOD, LIMITER_REFUSED, LIMITER_LOST /* no connection, no answer: says nothing */ };

@@ -28,12 +28,18 @@ struct request {
     size_t asks_count; /* 1..ASKS_MAX */
     double temperature;
     uint64_t seed; /* sampling depends on this and the request, not on time or neighbours */
+    /* The first asks' answers where those were given before (feed.part). Providers for whom an answer costs little may
+     * ask them again. */
+    const struct str *known;
+    size_t known_count; /* below asks_count */
 };
 
+/* The first ones are kept in ledgers as numbers (store/ledger.h): what a model said, and would be paid for again. */
 enum answer_status {
     ANSWER_OK,
     ANSWER_CUT,      /* ended by a length limit */
     ANSWER_REFUSED,  /* the provider declined */
+    ANSWER_EMPTY,    /* nothing was said */
     ANSWER_TOO_LONG, /* the request does not fit the model's context */
     ANSWER_FAILED,   /* anything else, for this request only; reason says what */
     ANSWER_HOPELESS, /* the same, and it was repeated already or repeating cannot help */
@@ -65,8 +71,11 @@ struct feed {
      */
     enum err (*next)(void *arg, size_t *index, const struct request **out, struct error *e);
     answer_fn *done;
-    /* Before a provider waits for others, and a few times a second while it does: time for small work, such as making
-     * answers durable. NULL: nothing to do. */
+    /* An ask of several is answered and the next one is about to be sent: texts[0..asks-1] of the answer are there.
+     * Called by providers that are paid by the call. NULL: nobody wants to know. */
+    void (*part)(void *arg, size_t index, const struct answer *so_far, size_t asks);
+    /* Before a provider that is paid by the call sends anything, and a few times a second while it waits: makes durable
+     * what was answered, so that no more can be asked twice than is in flight. NULL: nothing to do. */
     enum err (*rest)(void *arg, struct error *e);
     void *arg;
 };

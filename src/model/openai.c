@@ -132,7 +132,7 @@ static bool read_completion(void *ctx, yyjson_val *root, size_t i, struct arena 
     else if (str_eqz(finish, "length"))
         chat_set_status(out, ANSWER_CUT, "the answer was cut at the token limit");
     else if (str_trim(content).n == 0)
-        chat_set_status(out, ANSWER_FAILED, "the answer is empty");
+        chat_set_status(out, ANSWER_EMPTY, "the answer is empty");
     else
         out->texts[i] = str_dup(a, content);
     return true;

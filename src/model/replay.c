@@ -36,10 +36,15 @@ static enum err sql_failed(struct replay *r, struct error *e)
     return error_set(e, ERR_IO, "the other run's ledger cannot be read: %s", sqlite3_errmsg(r->db));
 }
 
-/* False when there are not as many texts as asks. */
-static bool unpack(struct str packed, const struct request *q, struct arena *a, struct answer *out)
+/* False when the bytes are damaged. *whole false: a dialogue that was not over. */
+static bool unpack(struct str packed, const struct request *q, struct arena *a, struct answer *out, bool *whole)
 {
+    *whole = true;
     for (size_t i = 0; i < q->asks_count; i++) {
+        if (i > 0 && packed.n == 0) {
+            *whole = false;
+            return true;
+        }
         struct str text;
         if (!pack_take(&packed, &text))
             return false;
@@ -58,9 +63,14 @@ static enum err look_up(struct replay *r, struct hash key, const struct request 
     if (code != SQLITE_ROW)
         return code == SQLITE_DONE ? ERR_OK : sql_failed(r, e);
     struct str packed = {sqlite3_column_blob(r->find, 0), (size_t)sqlite3_column_bytes(r->find, 0)};
-    if (!unpack(packed, q, a, out))
-        return error_set(e, ERR_IO, "the other run's ledger holds an answer that cannot be read");
+    int status = sqlite3_column_int(r->find, 1);
     out->usage.calls = 1;
+    if (status != ANSWER_OK) {
+        out->status = status <= ANSWER_EMPTY ? (enum answer_status)status : ANSWER_FAILED;
+        out->reason = "the model did not answer in the other run";
+    } else if (!unpack(packed, q, a, out, found)) {
+        return error_set(e, ERR_IO, "the other run's ledger holds an answer that cannot be read");
+    }
     return ERR_OK;
 }
 
@@ -184,7 +194,9 @@ static enum err load(struct replay *r, const char *path, struct model_info *info
     if (result == ERR_OK)
         result = read_models(r, info, e);
     if (result == ERR_OK &&
-        sqlite3_prepare_v2(r->db, "SELECT texts FROM answer WHERE key = ?1", -1, &r->find, NULL) != SQLITE_OK)
+        sqlite3_prepare_v2(r->db, "SELECT texts, status FROM answer WHERE key = ?1", -1, &r->find, NULL) != SQLITE_OK &&
+        /* before version 3 */
+        sqlite3_prepare_v2(r->db, "SELECT texts, 0 FROM answer WHERE key = ?1", -1, &r->find, NULL) != SQLITE_OK)
         result = sql_failed(r, e);
     if (result == ERR_OK && (r->stages_n == 0 || r->models_n == 0))
         result = error_set(e, ERR_MODEL, "the run to replay holds no answers");

@@ -117,6 +117,23 @@ static void settle(struct window *w, struct item *it, bool ok)
     give_back(w, it);
 }
 
+static const char *const status_reasons[] = {
+    [ANSWER_CUT] = "the answer was cut by a length limit",
+    [ANSWER_REFUSED] = "the model declined to answer",
+    [ANSWER_EMPTY] = "the answer is empty",
+    [ANSWER_TOO_LONG] = "the request does not fit the model's context",
+    [ANSWER_FAILED] = "the model did not answer",
+    [ANSWER_HOPELESS] = "the model did not answer",
+};
+
+/* Asking again cannot help where the request is too long, or was repeated already. */
+static void fail(struct window *w, struct item *it, enum answer_status status)
+{
+    it->asked = (struct asked){.reason = status_reasons[status <= ANSWER_HOPELESS ? status : ANSWER_FAILED]};
+    it->settled = status == ANSWER_TOO_LONG || status == ANSWER_HOPELESS;
+    settle(w, it, false);
+}
+
 static bool parse(struct window *w, struct item *it, const struct str *texts)
 {
     const struct request *r = &it->request;
@@ -161,6 +178,7 @@ static void hand_over(struct window *w)
 static void make_key(struct window *w, struct item *it)
 {
     it->request.seed = it->tries ? rng_mix(it->seed, it->tries) : it->seed;
+    it->request.known_count = 0;
     it->key = model_request_key(w->c->stage, &w->model->info, &it->request);
 }
 
@@ -173,7 +191,15 @@ static enum err look_up(struct window *w, struct item *it, struct error *e)
         enum err result = ledger_get(w->c->run, it->key, &it->arena, &entry, &found, e);
         if (result != ERR_OK || !found)
             return result;
-        settle(w, it, entry.texts_count == it->request.asks_count && parse(w, it, entry.texts));
+        if (entry.status != ANSWER_OK) {
+            fail(w, it, (enum answer_status)entry.status);
+        } else if (entry.texts_count > 0 && entry.texts_count < it->request.asks_count) {
+            it->request.known = entry.texts;
+            it->request.known_count = entry.texts_count;
+            return ERR_OK;
+        } else {
+            settle(w, it, entry.texts_count == it->request.asks_count && parse(w, it, entry.texts));
+        }
     }
     return ERR_OK;
 }
@@ -264,29 +290,34 @@ static void add_usage(struct usage *to, const struct usage *u)
     to->tokens_out += u->tokens_out;
 }
 
-static const char *const status_reasons[] = {
-    [ANSWER_CUT] = "the answer was cut by a length limit",
-    [ANSWER_REFUSED] = "the model declined to answer",
-    [ANSWER_TOO_LONG] = "the request does not fit the model's context",
-    [ANSWER_FAILED] = "the model did not answer",
-    [ANSWER_HOPELESS] = "the model did not answer",
-};
+/* Into the ledger, also when it is no answer but paid for: going on must not ask for it again. */
+static void keep(struct window *w, const struct item *it, const struct answer *answer, size_t texts_count)
+{
+    struct ledger_entry entry = {.texts = answer->texts,
+                                 .texts_count = texts_count,
+                                 .tokens_in = answer->usage.tokens_in,
+                                 .tokens_cached = answer->usage.tokens_cached,
+                                 .tokens_out = answer->usage.tokens_out,
+                                 .status = (int)answer->status};
+    if (w->result == ERR_OK)
+        w->result = ledger_put(w->c->run, w->c->stage, it->key, &entry, &w->trouble);
+}
 
 static void read_answer(struct window *w, struct item *it, const struct answer *answer)
 {
-    if (answer->status != ANSWER_OK) {
-        it->asked = (struct asked){.reason = status_reasons[answer->status]};
-        it->settled = answer->status == ANSWER_TOO_LONG || answer->status == ANSWER_HOPELESS;
-        settle(w, it, false);
-        return;
-    }
-    struct ledger_entry entry = {.texts = answer->texts,
-                                 .texts_count = it->request.asks_count,
-                                 .tokens_in = answer->usage.tokens_in,
-                                 .tokens_cached = answer->usage.tokens_cached,
-                                 .tokens_out = answer->usage.tokens_out};
-    w->result = ledger_put(w->c->run, w->c->stage, it->key, &entry, &w->trouble);
-    settle(w, it, parse(w, it, answer->texts));
+    if (answer->status <= ANSWER_EMPTY)
+        keep(w, it, answer, answer->status == ANSWER_OK ? it->request.asks_count : 0);
+    if (answer->status == ANSWER_OK)
+        settle(w, it, parse(w, it, answer->texts));
+    else
+        fail(w, it, answer->status);
+}
+
+/* The first asks of a dialogue: should the next one be lost, they are not. */
+static void on_part(void *arg, size_t slot, const struct answer *so_far, size_t asks)
+{
+    struct window *w = arg;
+    keep(w, &w->items[slot], so_far, asks);
 }
 
 static void on_answer(void *arg, size_t slot, const struct answer *answer)
@@ -315,7 +346,7 @@ static void on_answer(void *arg, size_t slot, const struct answer *answer)
 static enum err rest(void *arg, struct error *e)
 {
     struct window *w = arg;
-    return ledger_rest(w->c->run, e);
+    return ledger_flush(w->c->run, e);
 }
 
 /* ---- all of it ---- */
@@ -356,7 +387,7 @@ enum err ask_each(struct stage_context *c, const struct ask_job *job, struct err
     if (result != ERR_OK)
         return result;
     struct window w = {.c = c, .job = job, .model = model};
-    const struct feed feed = {.next = next_request, .done = on_answer, .rest = rest, .arg = &w};
+    const struct feed feed = {.next = next_request, .done = on_answer, .part = on_part, .rest = rest, .arg = &w};
     window_init(&w);
     result = model->ops->complete(model->ctx, &feed, c->stop, e);
     if (w.result != ERR_OK) {

@@ -121,7 +121,7 @@ static void count(struct meter *m, const struct usage *u, enum answer_status sta
                       .cut = status == ANSWER_CUT,
                       .refused = status == ANSWER_REFUSED,
                       .too_long = status == ANSWER_TOO_LONG,
-                      .failed = status == ANSWER_FAILED || status == ANSWER_HOPELESS,
+                      .failed = status == ANSWER_EMPTY || status == ANSWER_FAILED || status == ANSWER_HOPELESS,
                       .ms = ms};
     c->budget.tokens += u->tokens_in + u->tokens_out;
     c->budget.cost += cost_of(m, u);
@@ -174,6 +174,13 @@ static void done(void *arg, size_t index, const struct answer *answer)
     m->feed->done(m->feed->arg, index, answer);
 }
 
+static void part(void *arg, size_t index, const struct answer *so_far, size_t asks)
+{
+    struct meter *m = arg;
+    if (m->feed->part)
+        m->feed->part(m->feed->arg, index, so_far, asks);
+}
+
 static enum err rest(void *arg, struct error *e)
 {
     struct meter *m = arg;
@@ -193,7 +200,7 @@ static enum err end(struct meter *m, enum err result, struct error *e)
 static enum err complete(void *ctx, const struct feed *feed, const atomic_bool *stop, struct error *e)
 {
     struct meter *m = ctx;
-    const struct feed between = {.next = next, .done = done, .rest = rest, .arg = m};
+    const struct feed between = {.next = next, .done = done, .part = part, .rest = rest, .arg = m};
     m->feed = feed;
     m->held = NULL;
     m->full = false;

@@ -38,8 +38,8 @@ enum err ledger_get(struct run *r, struct hash key, struct arena *a, struct ledg
     *found = false;
     *out = (struct ledger_entry){0};
     enum err result =
-        db_query(r->db, e, &q, "SELECT texts, tokens_in, tokens_cached, tokens_out FROM answer WHERE key = ?1", "b",
-                 key_view(&key));
+        db_query(r->db, e, &q, "SELECT texts, tokens_in, tokens_cached, tokens_out, status FROM answer WHERE key = ?1",
+                 "b", key_view(&key));
     if (result == ERR_OK)
         result = db_step(q, found, e);
     if (result != ERR_OK || !*found)
@@ -48,6 +48,7 @@ enum err ledger_get(struct run *r, struct hash key, struct arena *a, struct ledg
         out->tokens_in = (uint64_t)db_int(q, 1);
         out->tokens_cached = (uint64_t)db_int(q, 2);
         out->tokens_out = (uint64_t)db_int(q, 3);
+        out->status = (int)db_int(q, 4);
     } else {
         *found = false;
         result = error_set(e, ERR_IO, "%s/private/run.db: an answer in the ledger is damaged", r->path);
@@ -66,27 +67,22 @@ enum err ledger_put(struct run *r, const char *stage, struct hash key, const str
     enum err result = db_group_begin(r->db, e);
     if (result == ERR_OK)
         result = db_run(r->db, e,
-                        "INSERT INTO answer(key, stage, tokens_in, tokens_cached, tokens_out, texts)"
-                        " VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(key) DO UPDATE SET stage=excluded.stage,"
+                        "INSERT INTO answer(key, stage, tokens_in, tokens_cached, tokens_out, texts, status)"
+                        " VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(key) DO UPDATE SET stage=excluded.stage,"
                         " tokens_in=excluded.tokens_in, tokens_cached=excluded.tokens_cached,"
-                        " tokens_out=excluded.tokens_out, texts=excluded.texts",
-                        "bziiib", key_view(&key), stage, (int64_t)entry->tokens_in, (int64_t)entry->tokens_cached,
-                        (int64_t)entry->tokens_out, buf_str(&texts));
+                        " tokens_out=excluded.tokens_out, texts=excluded.texts, status=excluded.status",
+                        "bziiibi", key_view(&key), stage, (int64_t)entry->tokens_in, (int64_t)entry->tokens_cached,
+                        (int64_t)entry->tokens_out, buf_str(&texts), (int64_t)entry->status);
     buf_release(&texts);
     return result == ERR_OK ? db_group_end(r->db, ANSWER_WEIGHT, e) : result;
 }
 
 enum err ledger_count(struct run *r, const char *stage, int64_t *out, struct error *e)
 {
-    return db_get_int(r->db, e, out, 0, "SELECT count(*) FROM answer WHERE stage = ?1", "z", stage);
+    return db_get_int(r->db, e, out, 0, "SELECT count(*) FROM answer WHERE stage = ?1 AND status = 0", "z", stage);
 }
 
 enum err ledger_flush(struct run *r, struct error *e)
 {
     return db_flush(r->db, e);
-}
-
-enum err ledger_rest(struct run *r, struct error *e)
-{
-    return db_group_end(r->db, 0, e);
 }

@@ -63,7 +63,11 @@ static const char tables_of_2[] =
     " STRICT, WITHOUT ROWID;"
     "PRAGMA user_version=2;";
 
-static_assert(SCHEMA_VERSION == 2 && APPLICATION_ID == 0x436c696f, "the last two lines above say the same");
+/* And with version 3: what a model said instead of an answer (store/ledger.h). */
+static const char tables_of_3[] = "ALTER TABLE answer ADD COLUMN status INTEGER NOT NULL DEFAULT 0;"
+                                  "PRAGMA user_version=3;";
+
+static_assert(SCHEMA_VERSION == 3 && APPLICATION_ID == 0x436c696f, "the last two lines above say the same");
 
 /* From the version there is to this one, whole or not at all. */
 static enum err create(struct db *d, int64_t version, struct error *e)
@@ -71,8 +75,10 @@ static enum err create(struct db *d, int64_t version, struct error *e)
     enum err result = db_begin(d, e);
     if (result == ERR_OK && version < 1)
         result = db_exec(d, tables, e);
-    if (result == ERR_OK)
+    if (result == ERR_OK && version < 2)
         result = db_exec(d, tables_of_2, e);
+    if (result == ERR_OK)
+        result = db_exec(d, tables_of_3, e);
     if (result == ERR_OK)
         return db_commit(d, e);
     db_rollback(d);

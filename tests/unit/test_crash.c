@@ -290,7 +290,7 @@ static bool work(struct run *r, uint64_t *safe, struct error *e)
     memset(text, 'a', sizeof text);
     for (uint64_t i = *safe; i < ANSWERS; i++) {
         struct str texts[] = {{text, 700 + i}};
-        if (ledger_put(r, "facets", key_of(i), &(struct ledger_entry){texts, 1, 1, 1, 1}, e) != ERR_OK ||
+        if (ledger_put(r, "facets", key_of(i), &(struct ledger_entry){texts, 1, 1, 1, 1, 0}, e) != ERR_OK ||
             facet_put(r, (int64_t)i, STR("f"), 0, texts[0], 0, e) != ERR_OK)
             return false;
         if (i % FLUSH_EVERY != FLUSH_EVERY - 1)

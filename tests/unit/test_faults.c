@@ -88,7 +88,7 @@ static const struct expected {
     {"error-in-band", ERR_OK, ANSWER_HOPELESS, true},
     {"truncated", ERR_OK, ANSWER_HOPELESS, true},
     {"other-shape", ERR_OK, ANSWER_OK, false}, /* does not parse: asked again by ask.c, with other dice */
-    {"empty", ERR_OK, ANSWER_FAILED, false},
+    {"empty", ERR_OK, ANSWER_EMPTY, false},
     {"refusal", ERR_OK, ANSWER_REFUSED, false},
     {"max-tokens", ERR_OK, ANSWER_CUT, false},
     {"foreign", ERR_OK, ANSWER_OK, false},

@@ -25,7 +25,7 @@ static enum err put(struct run *r, uint64_t i, struct error *e)
 {
     char text[32];
     struct str texts[] = {{text, 0}};
-    struct ledger_entry entry = {texts, 1, 100, 10, 5};
+    struct ledger_entry entry = {texts, 1, 100, 10, 5, 0};
     texts[0].n = (size_t)snprintf(text, sizeof text, "answer %d", (int)i);
     return ledger_put(r, "facets", key_of(i), &entry, e);
 }
@@ -50,21 +50,28 @@ static void test_round_trip(void **state)
     struct error e = {0};
     struct ledger_entry out;
     bool found;
+    int64_t n;
     struct str texts[] = {STR(""), STR("3:no"), STR("a\0b\xff"), STR("{\"a\":1}")};
     OK(run_open(*state, RUN_CREATE, &r, &e));
     OK(ledger_get(&r, key_of(1), &r.arena, &out, &found, &e));
     assert_false(found);
-    OK(ledger_put(&r, "facets", key_of(1), &(struct ledger_entry){texts, 4, 1, 2, 3}, &e));
-    OK(ledger_put(&r, "facets", key_of(2), &(struct ledger_entry){texts, 0, 0, 0, 0}, &e));
+    OK(ledger_put(&r, "facets", key_of(1), &(struct ledger_entry){texts, 4, 1, 2, 3, 0}, &e));
+    OK(ledger_put(&r, "facets", key_of(2), &(struct ledger_entry){texts, 0, 0, 0, 0, 0}, &e));
     OK(ledger_get(&r, key_of(1), &r.arena, &out, &found, &e));
     assert_true(found && out.texts_count == 4 && out.tokens_in == 1 && out.tokens_cached == 2 && out.tokens_out == 3);
     for (size_t i = 0; i < 4; i++)
         assert_true(str_eq(out.texts[i], texts[i]));
     OK(ledger_get(&r, key_of(2), &r.arena, &out, &found, &e));
     assert_true(found && out.texts_count == 0);
-    OK(ledger_put(&r, "facets", key_of(1), &(struct ledger_entry){texts + 3, 1, 1, 2, 3}, &e));
+    OK(ledger_put(&r, "facets", key_of(1), &(struct ledger_entry){texts + 3, 1, 1, 2, 3, 0}, &e));
     OK(ledger_get(&r, key_of(1), &r.arena, &out, &found, &e));
     assert_true(out.texts_count == 1 && str_eq(out.texts[0], texts[3]));
+
+    OK(ledger_put(&r, "facets", key_of(3), &(struct ledger_entry){NULL, 0, 1, 0, 3, 2}, &e));
+    OK(ledger_get(&r, key_of(3), &r.arena, &out, &found, &e));
+    assert_true(found && out.texts_count == 0 && out.tokens_out == 3 && out.status == 2);
+    OK(ledger_count(&r, "facets", &n, &e));
+    assert_int_equal(n, 2); /* what is no answer does not count as one */
 
     OK(db_run(r.db, &e, "UPDATE answer SET texts = ?1", "b", STR("9:short")));
     assert_int_equal(ledger_get(&r, key_of(1), &r.arena, &out, &found, &e), ERR_IO);
@@ -169,7 +176,7 @@ static void test_answers_outlive_an_import(void **state)
     OK(run_open(*state, RUN_CREATE, &r, &e));
     for (uint64_t i = 0; i < 3; i++)
         OK(put(&r, i, &e));
-    OK(ledger_put(&r, "audit", key_of(9), &(struct ledger_entry){NULL, 0, 7, 0, 1}, &e));
+    OK(ledger_put(&r, "audit", key_of(9), &(struct ledger_entry){NULL, 0, 7, 0, 1, 0}, &e));
     OK(records_reset(&r, &e));
     assert_true(has(&r, 0));
     OK(ledger_count(&r, "facets", &n, &e));

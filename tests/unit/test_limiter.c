@@ -15,38 +15,56 @@ enum { MOST = 5000, RING = 8192 };
 
 static const double LATENCY_S = 0.2, TICK_S = 0.001;
 
+struct due {
+    double at, latency;
+    unsigned epoch;
+    enum limiter_outcome outcome;
+};
+
+/* Those that come back after the same time, in order. */
+struct queue {
+    struct due due[RING];
+    size_t head, tail;
+};
+
 /* A server that takes `rate` requests a second (a bucket of a tenth of a second) and refuses one in `one_in` besides.
  */
 struct played {
     struct limiter l;
     struct rng rng;
     double rate, bucket, now;
+    double refusal_s; /* after which it refuses */
     uint64_t one_in;
-    struct {
-        double at;
-        unsigned epoch;
-        enum limiter_outcome outcome;
-    } due[RING];
-    size_t head, tail, good, refused;
+    struct queue queues[2]; /* good answers, refusals */
+    size_t good, refused;
 };
+
+static void come_back(struct played *p)
+{
+    for (struct queue *q = p->queues; q < p->queues + 2; q++)
+        for (; q->head != q->tail && q->due[q->head % RING].at <= p->now; q->head++) {
+            const struct due *d = &q->due[q->head % RING];
+            limiter_end(&p->l, d->epoch, d->outcome, d->latency, -1, p->now);
+            p->good += d->outcome == LIMITER_GOOD;
+            p->refused += d->outcome == LIMITER_REFUSED;
+        }
+}
 
 static void play(struct played *p, double seconds)
 {
     for (double end = p->now + seconds; p->now < end; p->now += TICK_S) {
         p->bucket = fmin(p->rate / 10, p->bucket + p->rate * TICK_S);
-        for (; p->head != p->tail && p->due[p->head % RING].at <= p->now; p->head++) {
-            enum limiter_outcome outcome = p->due[p->head % RING].outcome;
-            limiter_end(&p->l, p->due[p->head % RING].epoch, outcome, LATENCY_S, -1, p->now);
-            p->good += outcome == LIMITER_GOOD;
-            p->refused += outcome == LIMITER_REFUSED;
-        }
+        come_back(p);
         while (limiter_wait(&p->l, p->now) <= 0) {
-            bool noise = p->one_in && rng_below(&p->rng, p->one_in) == 0, full = p->rate > 0 && p->bucket < 1;
+            bool full = p->rate > 0 && p->bucket < 1, noise = p->one_in && rng_below(&p->rng, p->one_in) == 0;
             p->bucket -= !full;
-            p->due[p->tail % RING].at = p->now + LATENCY_S;
-            p->due[p->tail % RING].epoch = limiter_start(&p->l, 100, p->now);
-            p->due[p->tail++ % RING].outcome = noise || full ? LIMITER_REFUSED : LIMITER_GOOD;
-            assert_true(p->tail - p->head <= MOST);
+            struct queue *q = &p->queues[noise || full];
+            struct due *d = &q->due[q->tail++ % RING];
+            d->latency = noise || full ? p->refusal_s : LATENCY_S;
+            d->at = p->now + d->latency;
+            d->epoch = limiter_start(&p->l, 100, p->now);
+            d->outcome = noise || full ? LIMITER_REFUSED : LIMITER_GOOD;
+            assert_true(q->tail - q->head <= MOST);
         }
     }
 }
@@ -56,6 +74,8 @@ static struct played *start(double rate, uint64_t one_in, double rpm, double tpm
     struct played *p = calloc(1, sizeof *p);
     assert_non_null(p);
     p->rate = rate;
+    p->bucket = rate / 10;
+    p->refusal_s = LATENCY_S;
     p->one_in = one_in;
     p->rng = rng_seed(1, 1);
     p->now = 100;
@@ -75,19 +95,46 @@ static void noise_does_not_slow_it_down(void **state)
     free(p);
 }
 
+/* What is reached and refused in the half minute after the first `warm_s`. */
+static void check_limit(double rate, double refusal_s, uint64_t one_in, double warm_s, double reached, double refused)
+{
+    struct played *p = start(rate, one_in, 0, 0);
+    p->refusal_s = refusal_s;
+    play(p, warm_s);
+    p->good = p->refused = 0;
+    play(p, 30);
+    if ((double)p->good < reached * 30 * rate || (double)p->refused > refused * (double)(p->good + p->refused))
+        fail_msg("limit %g, refusals after %g s, noise 1/%d: %zu good, %zu refused in 30 s", rate, refusal_s,
+                 (int)one_in, p->good, p->refused);
+    free(p);
+}
+
 static void a_limit_is_found_and_kept(void **state)
 {
     (void)state;
-    static const double rates[] = {100, 200, 500};
+    static const double rates[] = {200, 1000, 5000};
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
-        struct played *p = start(rates[i], 0, 0, 0);
-        play(p, 10);
-        p->good = p->refused = 0;
-        play(p, 30);
-        if ((double)p->good < 0.85 * 30 * rates[i] || (double)p->refused > 0.05 * (double)(p->good + p->refused))
-            fail_msg("limit %g: %zu good, %zu refused in 30 s", rates[i], p->good, p->refused);
-        free(p);
+        check_limit(rates[i], LATENCY_S, 0, 10, 0.95, 0.02);
+        check_limit(rates[i], 0.001, 0, 25, 0.95, 0.02);      /* who refuses at once tells less: found later */
+        check_limit(rates[i], LATENCY_S, 50, 10, 0.95, 0.06); /* 2% of it noise */
     }
+}
+
+/* A limit that is raised is found again; one that is lowered too. */
+static void a_limit_that_moves_is_followed(void **state)
+{
+    (void)state;
+    static const double rates[] = {1000, 400, 2000};
+    struct played *p = start(rates[0], 0, 0, 0);
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        p->rate = rates[i];
+        play(p, 20);
+        p->good = p->refused = 0;
+        play(p, 20);
+        if ((double)p->good < 0.95 * 20 * rates[i] || (double)p->refused > 0.02 * (double)(p->good + p->refused))
+            fail_msg("limit %g: %zu good, %zu refused in 20 s", rates[i], p->good, p->refused);
+    }
+    free(p);
 }
 
 static void limits_asked_for_are_kept(void **state)
@@ -116,9 +163,8 @@ static void it_waits_when_told_to(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(noise_does_not_slow_it_down),
-        cmocka_unit_test(a_limit_is_found_and_kept),
-        cmocka_unit_test(limits_asked_for_are_kept),
+        cmocka_unit_test(noise_does_not_slow_it_down),    cmocka_unit_test(a_limit_is_found_and_kept),
+        cmocka_unit_test(a_limit_that_moves_is_followed), cmocka_unit_test(limits_asked_for_are_kept),
         cmocka_unit_test(it_waits_when_told_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,6 +200,28 @@ static void several_asks_carry_the_history(void **state)
     server_stop(&s);
 }
 
+/* A dialogue that was cut off goes on behind its last answer, and says how far it came. */
+static void known_answers_are_not_asked_for(void **state)
+{
+    (void)state;
+    static const struct reply replies[] = {{"200 OK", NULL, COMPLETION("\"{\\\"rating\\\": 4}\"", "stop"), 0}};
+    static const struct ask asks[] = {{STR_INIT("First?"), &answer_schema}, {STR_INIT("Second?"), &rating_schema}};
+    static const struct str known[] = {STR_INIT("{\"answer\": \"a unicycle\"}")};
+    struct request r = {.asks = asks, .asks_count = 2, .known = known, .known_count = 1};
+    struct server s;
+    struct got g = {0};
+    server_start(&s, replies, 1);
+    struct model m = open_model(&s, "");
+    assert_int_equal(model_complete(&m, &r, 1, on_answer, &g, NULL, NULL), ERR_OK);
+    assert_true(str_eq(g.answer.texts[0], known[0]));
+    assert_true(str_eqz(g.answer.texts[1], "{\"rating\": 4}"));
+    assert_int_equal(g.answer.usage.calls, 1);
+    assert_non_null(strstr(s.requests[0], "a unicycle"));
+    arena_release(&g.arena);
+    model_close(&m);
+    server_stop(&s);
+}
+
 static void trouble_that_passes_is_waited_out(void **state)
 {
     (void)state;
@@ -316,7 +338,7 @@ static void one_requests_trouble_is_its_answer(void **state)
         {{"200 OK", NULL, COMPLETION("\"{\\\"ans\"", "length"), 0}, ANSWER_CUT},
         {{"200 OK", NULL, COMPLETION("null", "content_filter"), 0}, ANSWER_REFUSED},
         {{"200 OK", NULL, "{\"choices\":[{\"message\":{\"refusal\":\"No.\",\"content\":null}}]}", 0}, ANSWER_REFUSED},
-        {{"200 OK", NULL, COMPLETION("\"\"", "stop"), 0}, ANSWER_FAILED},
+        {{"200 OK", NULL, COMPLETION("\"\"", "stop"), 0}, ANSWER_EMPTY},
         {{"400 Bad Request", NULL, "{\"error\":{\"code\":\"context_length_exceeded\"}}", 0}, ANSWER_TOO_LONG},
         {{"413 Too Large", NULL, "", 0}, ANSWER_TOO_LONG},
     };
@@ -453,6 +475,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_and_counts),
         cmocka_unit_test(several_asks_carry_the_history),
+        cmocka_unit_test(known_answers_are_not_asked_for),
         cmocka_unit_test(trouble_that_passes_is_waited_out),
         cmocka_unit_test(a_server_that_stays_down_ends_the_stage),
         cmocka_unit_test(one_poison_request_does_not_end_the_stage),

@@ -35,13 +35,18 @@ static void make_run(const char *path)
                 STR("{\"name\":\"y\",\"identity\":\"the original\",\"context_tokens\":6000,\"scripted\":true}"), &e));
     OK(ledger_put(&run, "facets", hash_of(STR("something else")), &entry, &e));
     OK(ledger_put(&run, "label", model_request_key("label", &info, &r), &entry, &e));
+    /* Declined, and a dialogue that was not over. */
+    struct ledger_entry declined = {.status = ANSWER_REFUSED}, half = {.texts = texts, .texts_count = 1};
+    struct request second = request(3, 2), third = request(4, 2);
+    OK(ledger_put(&run, "label", model_request_key("label", &info, &second), &declined, &e));
+    OK(ledger_put(&run, "label", model_request_key("label", &info, &third), &half, &e));
     OK(ledger_flush(&run, &e));
     run_close(&run);
 }
 
 struct got {
-    enum answer_status status[4];
-    char texts[4][2][64];
+    enum answer_status status[6];
+    char texts[6][2][64];
     size_t n;
 };
 
@@ -64,16 +69,18 @@ static void test_gives_what_is_there(void **state)
     OK(model_open(str_of(spec), NULL, &m, &e));
     assert_true(m.info.scripted);
     assert_int_equal(m.info.context_tokens, 6000); /* the strong model's: what it was asked was cut to that window */
-    struct request r[] = {request(1, 2), request(2, 2), request(1, 1), request(1, 2)};
+    struct request r[] = {request(1, 2), request(2, 2), request(1, 1), request(1, 2), request(3, 2), request(4, 2)};
     struct got g = {0};
-    OK(model_complete(&m, r, 4, on_answer, &g, NULL, &e));
-    assert_int_equal(g.n, 4);
+    OK(model_complete(&m, r, 6, on_answer, &g, NULL, &e));
+    assert_int_equal(g.n, 6);
     assert_int_equal(g.status[0], ANSWER_OK);
     assert_string_equal(g.texts[0][0], "{\"answer\": \"3:4\"}");
     assert_string_equal(g.texts[0][1], "{\"answer\": \"\xc3\xa9\"}");
     assert_int_equal(g.status[1], ANSWER_FAILED);
     assert_int_equal(g.status[2], ANSWER_FAILED);
     assert_string_equal(g.texts[3][1], g.texts[0][1]);
+    assert_int_equal(g.status[4], ANSWER_REFUSED);
+    assert_int_equal(g.status[5], ANSWER_FAILED);
     model_close(&m);
 }
 
