@@ -3,6 +3,7 @@
  *     clio-mock serve --port-file FILE [--port N] [--latency MS] [--drip MS] [--share-429 0.02] [--share-reset 0.01]
  *                     [--rate N] [--fault NAME] [--key KEY] [--seed N]      until SIGTERM
  *     clio-mock counts PORT                                                  what it counted
+ *     clio-mock kill PORT PID N                                              SIGKILL when N more requests have come
  *     clio-mock faults                                                       their names
  */
 #include "mock.h"
@@ -83,9 +84,12 @@ int main(int argc, char **argv)
         result = serve(argc, argv, &e);
     else if (strcmp(what, "counts") == 0)
         result = counts(argc, argv, &e);
+    else if (strcmp(what, "kill") == 0 && argc == 5)
+        result = mock_ask_kill((unsigned short)strtoul(argv[2], NULL, 10), strtol(argv[3], NULL, 10),
+                               strtoul(argv[4], NULL, 10), &e);
     for (size_t i = 0; strcmp(what, "faults") == 0 && mock_fault_at(i); i++, result = ERR_OK)
         puts(mock_fault_at(i)->name);
     if (result != ERR_OK)
-        fprintf(stderr, "clio-mock: %s\n", e.text[0] ? e.text : "serve, counts or faults");
+        fprintf(stderr, "clio-mock: %s\n", e.text[0] ? e.text : "serve, counts, kill or faults");
     return error_exit_status(result);
 }

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +20,18 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { EVENTS = 256, CHUNK = 64 << 10, DRIP_BYTES = 8, BACKLOG = 4096, HEAD_MAX = 64 << 10, BODY_MAX = 64 << 20 };
+enum {
+    EVENTS = 256,
+    CHUNK = 64 << 10,
+    DRIP_BYTES = 8,
+    BACKLOG = 4096,
+    HEAD_MAX = 64 << 10,
+    BODY_MAX = 64 << 20,
+    KILL_WITHIN_MS = 20
+};
 
 enum doing { READING, THINKING, WRITING, SILENT /* no word will come */ };
 
@@ -52,6 +62,8 @@ struct mock {
     struct mock_memory bodies, words;
     struct mock_counts counts;
     struct buf scratch;
+    pid_t victim; /* 0: none */
+    uint64_t kill_at;
 };
 
 /* ---- waiting: a heap by time ---- */
@@ -299,22 +311,49 @@ static bool key_fits(const struct conn *c)
     return strcasestr(c->in.at, wanted[0]) || strcasestr(c->in.at, wanted[1]);
 }
 
+/* Some time within the next milliseconds, so that it comes at any point of what the client does meanwhile. */
+static void kill_victim(struct mock *m)
+{
+    nanosleep(&(struct timespec){.tv_nsec = (long)rng_below(&m->rng, KILL_WITHIN_MS * 1000000)}, NULL);
+    kill(m->victim, SIGKILL);
+    m->victim = 0;
+}
+
+/* /mock/counts, and /mock/kill/PID/N: SIGKILL to a client of ours when N more requests have come. */
+static void control(struct conn *c)
+{
+    struct mock *m = c->m;
+    struct str path = c->request.path, number;
+    int64_t pid = 0, n = 0;
+    buf_clear(&m->scratch);
+    if (str_has_prefix(path, STR("/mock/kill/"))) {
+        path = (struct str){path.at + 11, path.n - 11};
+        number = str_cut(&path, '/');
+        if (str_to_i64(number, &pid) && pid > 1 && str_to_i64(path, &n) && n > 0) {
+            m->victim = (pid_t)pid;
+            m->kill_at = m->counts.requests + (uint64_t)n;
+        }
+    }
+    mock_counts_write(&m->counts, &m->scratch);
+    set_reply(c, 200, "text/plain", NULL, buf_str(&m->scratch));
+    c->doing = WRITING;
+    write_some(c);
+}
+
 static void on_request(struct conn *c)
 {
     struct mock *m = c->m;
     double now = clock_seconds(), delay = m->opts.latency_ms / 1000;
     c->doing = THINKING;
     m->counts.running++;
-    if (str_eqz(c->request.path, "/mock/counts")) {
-        buf_clear(&m->scratch);
-        mock_counts_write(&m->counts, &m->scratch);
-        set_reply(c, 200, "text/plain", NULL, buf_str(&m->scratch));
-        c->doing = WRITING;
-        write_some(c);
+    if (str_has_prefix(c->request.path, STR("/mock/"))) {
+        control(c);
         return;
     }
     c->route = mock_route_find(c->request.method, c->request.path);
     m->counts.requests++;
+    if (m->victim && m->counts.requests >= m->kill_at)
+        kill_victim(m);
     m->counts.running_most = m->counts.running > m->counts.running_most ? m->counts.running : m->counts.running_most;
     if (!key_fits(c))
         c->fault = mock_fault_find(STR("401"));

@@ -99,5 +99,7 @@ void mock_close(struct mock *m);
 /* "name value" a line; and read from a server in another process, through GET /mock/counts. */
 void mock_counts_write(const struct mock_counts *n, struct buf *out);
 MUST_USE enum err mock_ask_counts(unsigned short port, struct mock_counts *out, struct error *e);
+/* Has that server kill its client with SIGKILL when `after` more requests have come. */
+MUST_USE enum err mock_ask_kill(unsigned short port, long pid, unsigned long after, struct error *e);
 
 #endif

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -48,22 +49,36 @@ static void read_counts(const char *text, struct mock_counts *out)
     }
 }
 
-enum err mock_ask_counts(unsigned short port, struct mock_counts *out, struct error *e)
+static enum err ask(unsigned short port, const char *path, char *reply, size_t size, struct error *e)
 {
-    static const char request[] = "GET /mock/counts HTTP/1.1\r\n\r\n";
+    char request[200];
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    char reply[4096];
-    *out = (struct mock_counts){0};
+    ssize_t length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\n\r\n", path), n = -1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ssize_t n = -1;
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-        send(fd, request, sizeof request - 1, MSG_NOSIGNAL) == (ssize_t)(sizeof request - 1))
-        n = recv(fd, reply, sizeof reply - 1, 0); /* a small reply comes in one piece */
+        send(fd, request, (size_t)length, MSG_NOSIGNAL) == length)
+        n = recv(fd, reply, size - 1, 0); /* a small reply comes in one piece */
     if (fd >= 0)
         close(fd);
     if (n <= 0)
         return error_set(e, ERR_IO, "the mock is not there");
     reply[n] = 0;
-    read_counts(reply, out);
     return ERR_OK;
+}
+
+enum err mock_ask_counts(unsigned short port, struct mock_counts *out, struct error *e)
+{
+    char reply[4096];
+    enum err result = ask(port, "/mock/counts", reply, sizeof reply, e);
+    *out = (struct mock_counts){0};
+    if (result == ERR_OK)
+        read_counts(reply, out);
+    return result;
+}
+
+enum err mock_ask_kill(unsigned short port, long pid, unsigned long after, struct error *e)
+{
+    char reply[4096], path[100];
+    snprintf(path, sizeof path, "/mock/kill/%ld/%lu", pid, after);
+    return ask(port, path, reply, sizeof reply, e);
 }
