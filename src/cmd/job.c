@@ -296,7 +296,7 @@ static void connect(struct job *j)
     j->stop = interrupt_install();
     c->run = &j->run;
     c->par = c->model_opts.par = j->par;
-    c->stop = j->stop;
+    c->stop = c->model_opts.stop = j->stop;
     c->progress = on_event;
     c->progress_arg = j;
 }

@@ -25,6 +25,7 @@ static const struct {
     {"embed", offsetof(struct endpoint, embed), 0, 1},
     {"proxy", offsetof(struct endpoint, proxy), 0, 0},
     {"key_file", offsetof(struct endpoint, key_file), 0, 0},
+    {"ca_file", offsetof(struct endpoint, ca_file), 0, 0},
 };
 
 static char *copy(struct str s)
@@ -74,8 +75,8 @@ static enum err set_option(const struct endpoint_kind *kind, struct endpoint *p,
                          options[i].name, options[i].min, options[i].max);
     }
     error_set(e, ERR_CONFIG, "%s: does not know the option " STR_FMT, kind->scheme, STR_ARG(name));
-    return error_hint(e, "options are format, context, in_flight, rpm, tpm, timeout, backoff, embed, key_file and "
-                         "proxy");
+    return error_hint(e, "options are format, context, in_flight, rpm, tpm, timeout, backoff, embed, key_file, "
+                         "ca_file and proxy");
 }
 
 static enum err read_spec(const struct endpoint_kind *kind, struct str rest, struct endpoint *p, struct error *e)
@@ -112,6 +113,14 @@ static enum err key_from_file(const char *path, struct buf *key, struct error *e
     return file_read(path, KEY_BYTES_MAX, key, e);
 }
 
+/* Relative paths begin at the configuration. */
+static const char *resolve(const char *path, const struct model_opts *opts, struct arena *a)
+{
+    if (!path || path[0] == '/' || !opts || opts->base_folder.n == 0)
+        return path;
+    return str_printf(a, STR_FMT "/%s", STR_ARG(opts->base_folder), path).at;
+}
+
 /* *header is empty when there is no key. */
 static enum err key_header(const struct endpoint_kind *kind, const struct endpoint *p, const struct model_opts *opts,
                            struct buf *header, struct error *e)
@@ -119,12 +128,8 @@ static enum err key_header(const struct endpoint_kind *kind, const struct endpoi
     struct buf key = {0};
     struct arena a = {0};
     enum err result = ERR_OK;
-    if (p->key_file) {
-        bool relative = p->key_file[0] != '/' && opts && opts->base_folder.n;
-        const char *path =
-            relative ? str_printf(&a, STR_FMT "/%s", STR_ARG(opts->base_folder), p->key_file).at : p->key_file;
-        result = key_from_file(path, &key, e);
-    }
+    if (p->key_file)
+        result = key_from_file(resolve(p->key_file, opts, &a), &key, e);
     for (size_t i = 0; !p->key_file && kind->keys[i] && key.n == 0; i++)
         buf_addz(&key, getenv(kind->keys[i]) ? getenv(kind->keys[i]) : "");
     struct str text = str_trim(buf_str(&key));
@@ -143,6 +148,7 @@ enum err endpoint_open(const struct endpoint_kind *kind, struct str rest, const 
                        struct error *e)
 {
     struct buf header = {0};
+    struct arena a = {0};
     char hint[100], hex[HASH_HEX];
     const char *headers[HEADERS_MAX + 2] = {0};
     size_t n = 0;
@@ -158,6 +164,7 @@ enum err endpoint_open(const struct endpoint_kind *kind, struct str rest, const 
                                           .headers = headers,
                                           .secret = header.n > 0,
                                           .proxy = p->proxy,
+                                          .ca_file = resolve(p->ca_file, opts, &a),
                                           .timeout_ms = (long)p->timeout_s * 1000,
                                           .in_flight = (size_t)p->in_flight,
                                           .body_max = body_max},
@@ -168,6 +175,7 @@ enum err endpoint_open(const struct endpoint_kind *kind, struct str rest, const 
     if (result == ERR_OK)
         result = calls_open(&o, calls, e);
     buf_release(&header);
+    arena_release(&a);
     if (result != ERR_OK)
         return result;
     struct str spec = str_cut(&rest, '?');
@@ -186,5 +194,6 @@ void endpoint_release(struct endpoint *p)
     free(p->host);
     free(p->proxy);
     free(p->key_file);
+    free(p->ca_file);
     *p = (struct endpoint){0};
 }

@@ -10,6 +10,7 @@
  *     backoff=500      milliseconds before the first repetition
  *     embed=1          an embedding model
  *     key_file=PATH    a file with the key, which only its owner may read
+ *     ca_file=PATH     a file of certificates to trust instead of the system's: for servers of one's own
  *     proxy=URL        the only way to a proxy: those of the environment are ignored
  * The key comes from key_file or from the environment and from nowhere else.                          Layer: model.
  */
@@ -29,7 +30,7 @@ struct endpoint_kind {
 };
 
 struct endpoint {
-    char *model, *address, *host, *proxy, *key_file;
+    char *model, *address, *host, *proxy, *key_file, *ca_file;
     size_t format; /* which of formats[] */
     int64_t context, in_flight, rpm, tpm, timeout_s, backoff_ms, embed;
 };

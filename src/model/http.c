@@ -45,7 +45,7 @@ struct http {
     int epoll;
     CURLSH *share;
     struct curl_slist *headers;
-    char *base, *proxy;
+    char *base, *proxy, *ca_file; /* ca_file NULL: the system's */
     long timeout_ms;
     size_t body_max;
     struct lane *lanes;
@@ -284,6 +284,8 @@ static void set_options(struct exchange *x, struct http *h)
     curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (h->ca_file)
+        curl_easy_setopt(c, CURLOPT_CAINFO, h->ca_file);
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L); /* rather a stream of an HTTP/2 connection than another connection */
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
@@ -428,6 +430,7 @@ enum err http_open(const struct http_opts *opts, struct http **out, struct error
     struct http *h = mem_zero(1, sizeof *h);
     h->base = copy_without_slash(opts->base_url);
     h->proxy = copy_without_slash(opts->proxy ? opts->proxy : "");
+    h->ca_file = opts->ca_file ? copy_without_slash(opts->ca_file) : NULL;
     h->timeout_ms = opts->timeout_ms ? opts->timeout_ms : TIMEOUT_MS;
     h->body_max = opts->body_max ? opts->body_max : BODY_MAX;
     h->exchanges_n = files_allow(opts->in_flight ? opts->in_flight : 1);
@@ -467,6 +470,7 @@ void http_close(struct http *h)
     free(h->idle);
     free(h->base);
     free(h->proxy);
+    free(h->ca_file);
     free(h);
     curl_global_cleanup();
 }

@@ -22,6 +22,7 @@ struct http_opts {
     const char *const *headers; /* further ones, NULL at the end; secrets are kept by libcurl only */
     bool secret;                /* a header holds a key: refuse to send it unencrypted to another machine */
     const char *proxy;          /* NULL or "": none */
+    const char *ca_file;        /* certificates to trust; NULL: the system's */
     long timeout_ms;            /* for one exchange; 0: ten minutes */
     size_t in_flight;           /* exchanges at once; 0: 1. Fewer where the limit on open files says so */
     size_t body_max;            /* bytes of an answer; 0: 16 MiB */

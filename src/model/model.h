@@ -110,6 +110,7 @@ struct model_opts {
     struct par *par;         /* threads to compute with; borrowed */
     uint64_t context_tokens; /* wanted window for local models; 0: 4096 */
     struct str base_folder;  /* relative paths in the spec start here (the config's folder) */
+    const atomic_bool *stop; /* what embed looks at, as complete does at its own; may be NULL; borrowed */
 };
 
 /*

@@ -33,6 +33,7 @@ struct openai {
     bool declined[NO_COUNT];
     bool format_works; /* the server took a JSON Schema or a grammar once */
     size_t width;
+    const atomic_bool *stop; /* of embeddings */
 };
 
 /* ---- chat completions ---- */
@@ -292,7 +293,7 @@ static enum err embed_all(struct embedding *m, struct error *e)
     const struct calls_source source = {
         .path = "embeddings", .next = next_batch, .reply = embed_reply, .trouble = embed_trouble, .arg = m};
     m->from = mem_zero(calls_slots(m->o->calls), sizeof *m->from);
-    enum err result = calls_run(m->o->calls, &source, NULL, e);
+    enum err result = calls_run(m->o->calls, &source, m->o->stop, e);
     free(m->from);
     if (result == ERR_OK && m->result != ERR_OK && e)
         *e = m->trouble;
@@ -345,6 +346,7 @@ static const struct model_ops embed_ops = {.scheme = "openai", .embed = openai_e
 enum err openai_open(struct str rest, const struct model_opts *opts, struct model *out, struct error *e)
 {
     struct openai *o = mem_zero(1, sizeof *o);
+    o->stop = opts ? opts->stop : NULL;
     bool embeds = str_find(rest, STR("embed=1")) != SIZE_MAX;
     enum err result = endpoint_open(&kind, rest, opts, embeds ? (size_t)EMBED_BODY_MAX : (size_t)CHAT_BODY_MAX,
                                     &o->endpoint, &o->calls, &out->info, e);

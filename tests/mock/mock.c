@@ -187,6 +187,13 @@ static void make_reply(struct conn *c)
     else
         buf_addz(body, "{\"error\":{\"type\":\"not_found_error\"}}");
     status = status ? status : c->route ? 200 : 404;
+    char elsewhere[80];
+    if (m->opts.redirect_port) {
+        snprintf(elsewhere, sizeof elsewhere, "Location: http://127.0.0.1:%d/v1/chat/completions\r\n",
+                 m->opts.redirect_port);
+        set_reply(c, 307, NULL, elsewhere, STR(""));
+        return;
+    }
     struct str sent = buf_str(body);
     sent.n = f && f->end == END_TRUNCATED ? sent.n / 2 : sent.n;
     set_reply(c, status, f ? f->type : NULL, f ? f->headers : NULL, sent);

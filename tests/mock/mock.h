@@ -71,10 +71,11 @@ struct mock_opts {
     unsigned short port; /* 0: any */
     double latency_ms, drip_ms;
     double share_429, share_reset;
-    double rate;       /* requests a second; 0: no limit */
-    const char *fault; /* for every request; NULL: none */
-    const char *key;   /* wanted as Bearer or x-api-key, else 401; NULL: none */
-    uint64_t seed;     /* of the noise */
+    double rate;                  /* requests a second; 0: no limit */
+    const char *fault;            /* for every request; NULL: none */
+    const char *key;              /* wanted as Bearer or x-api-key, else 401; NULL: none */
+    uint64_t seed;                /* of the noise */
+    unsigned short redirect_port; /* answers everything with the way to this one; 0: does not */
 };
 
 struct mock_counts {
