@@ -192,7 +192,7 @@ static void faults_strike_and_pass(void **state)
 {
     (void)state;
     struct model m = open_script("{\"faults\": {\"fail\": 4, \"garbage\": 4, \"cut\": 4, \"refuse\": 4}}");
-    size_t count[5] = {0}, garbage = 0;
+    size_t count[ANSWER_HOPELESS + 1] = {0}, garbage = 0;
     for (uint64_t seed = 0; seed < 400; seed++) {
         struct ask a = {STR(conversation), &facets};
         struct got g = ask(&m, &a, 1, seed);
