@@ -175,6 +175,7 @@ static void note_retry_after(struct conn *c, const char *headers)
 
 static void make_reply(struct conn *c)
 {
+    static const char blanks[] = "                                                                ";
     struct mock *m = c->m;
     const struct mock_fault *f = c->fault;
     struct buf *body = &m->scratch;
@@ -187,6 +188,8 @@ static void make_reply(struct conn *c)
     else
         buf_addz(body, "{\"error\":{\"type\":\"not_found_error\"}}");
     status = status ? status : c->route ? 200 : 404;
+    for (size_t padded = 0; f && padded < f->padding; padded += sizeof blanks - 1)
+        buf_addz(body, blanks);
     char elsewhere[80];
     if (m->opts.redirect_port) {
         snprintf(elsewhere, sizeof elsewhere, "Location: http://127.0.0.1:%d/v1/chat/completions\r\n",

@@ -24,7 +24,6 @@ enum mock_say {
     SAY_OTHER_SHAPE, /* JSON, but not what the schema asks for */
     SAY_FOREIGN,     /* another language */
     SAY_ERROR,       /* an error object where the answer would be */
-    SAY_HUGE,        /* 10 MB */
 };
 
 enum mock_end {
@@ -44,6 +43,7 @@ struct mock_fault {
     const char *body;    /* NULL: the route's own */
     enum mock_say say;
     enum mock_end end;
+    size_t padding; /* bytes of white space behind the body */
 };
 
 const struct mock_fault *mock_fault_find(struct str name); /* NULL: no such fault */

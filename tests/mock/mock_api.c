@@ -6,18 +6,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { HUGE_BYTES = 10 << 20, EMBED_WIDTH = 64, TEXTS_MAX = 4096 };
+enum { EMBED_WIDTH = 64 };
 
 /* Tokens as providers count them, about. */
 static size_t tokens(struct str s)
 {
     return s.n / 4 + 1;
-}
-
-static void add_filler(struct buf *b)
-{
-    for (size_t i = 0; i < HUGE_BYTES / 16; i++)
-        buf_addz(b, "again and again ");
 }
 
 /* The text of a message: a string, or parts of type "text". */
@@ -53,9 +47,7 @@ static void make_text(const struct mock_request *r, yyjson_val *root, yyjson_val
 {
     struct buf user = {0}, begun = {0}, whole = {0};
     read_messages(root, &user, &begun);
-    if (say == SAY_HUGE)
-        add_filler(text);
-    else if (say != SAY_NOTHING && say != SAY_REFUSAL)
+    if (say != SAY_NOTHING && say != SAY_REFUSAL)
         mock_answer(buf_str(&user), schema, r->hash, say, &whole);
     struct str answer = buf_str(&whole);
     if (begun.n && str_has_prefix(answer, buf_str(&begun)))
@@ -156,8 +148,6 @@ static int embeddings(const struct mock_request *r, enum mock_say say, struct bu
     yyjson_val *input = yyjson_obj_get(yyjson_doc_get_root(doc), "input");
     if (say == SAY_ERROR) {
         add_error(body);
-    } else if (say == SAY_HUGE) {
-        add_filler(body);
     } else {
         buf_addz(body, "{\"object\":\"list\",\"data\":[");
         yyjson_arr_foreach(input, i, n, text)

@@ -24,7 +24,7 @@ static const struct mock_fault mock_faults[] = {
     {"refusal", .say = SAY_REFUSAL},
     {"max-tokens", .say = SAY_HALF},
     {"foreign", .say = SAY_FOREIGN},
-    {"10mb", .say = SAY_HUGE},
+    {"10mb", .padding = 10 << 20},
     {"redirect", .status = 307, .headers = "Location: http://127.0.0.1:9/elsewhere\r\n", .body = ""},
     {"content-type", .type = "text/html", .body = "<html><body>Please sign in to the network.</body></html>"},
     {"401", .status = 401, .body = ERROR_OF("authentication_error", "invalid_api_key", "wrong key")},
