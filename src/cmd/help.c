@@ -2,6 +2,7 @@
 #include "cmd/command.h"
 #include "cmd/help_forms.h"
 #include "config/config.h"
+#include "model/endpoint.h"
 
 #include <string.h>
 
@@ -75,7 +76,9 @@ void help_map(FILE *out)
     for (size_t i = 0; commands[i]; i++)
         if (commands[i] != &command_help && commands[i] != &command_version)
             fprintf(out, "  clio %-11s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("Start with clio demo. clio help COMMAND explains one, clio help config the keys.\n", out);
+    fputs("Start with clio demo. clio help COMMAND explains one, clio help config the keys, clio help models\nhow "
+          "models are named.\n",
+          out);
 }
 
 static void help_config(FILE *out)
@@ -91,6 +94,21 @@ static void help_config(FILE *out)
     fputs("\nA name with a dot stands for an object: \"models\": {\"fast\": ...}.\n"
           "clio facets explains the facets. Next: clio init clio.json\n",
           out);
+}
+
+static void help_models(FILE *out)
+{
+    const char *name, *fallback, *help;
+    fputs("A model is named by its kind. --model and --embed name one, or the configuration's models.\n\n", out);
+    for (size_t i = 0; (help = model_kind_help(i, &name)); i++) {
+        fprintf(out, "%s\n    ", name);
+        wrap(out, help, 4, 4);
+    }
+    fputs("\nOptions follow a server's address: openai:NAME@https://HOST/v1?in_flight=1000&rpm=5000\n\n", out);
+    for (size_t i = 0; (help = endpoint_option_help(i, &name, &fallback)); i++) {
+        fprintf(out, "%s= (default: %s)\n    ", name, fallback);
+        wrap(out, help, 4, 4);
+    }
 }
 
 static const struct option_row options[] = {
@@ -119,6 +137,10 @@ static enum err run(const struct args *args, struct error *e)
         help_config(stdout);
         return ERR_OK;
     }
+    if (strcmp(args->rest[0], "models") == 0) {
+        help_models(stdout);
+        return ERR_OK;
+    }
     const struct command *c = command_find(args->rest[0]);
     if (!c)
         return command_unknown(args->rest[0], e);
@@ -128,10 +150,11 @@ static enum err run(const struct args *args, struct error *e)
 
 const struct command command_help = {
     .name = "help",
-    .summary = "Explain a command, or the configuration",
-    .usage = "[COMMAND | config] [--man | --completion SHELL]",
+    .summary = "Explain a command, the configuration, or how models are named",
+    .usage = "[COMMAND | config | models] [--man | --completion SHELL]",
     .examples = "clio help run\n"
                 "clio help config\n"
+                "clio help models\n"
                 "clio help --man | man -l -\n"
                 "clio help --completion bash > ~/.local/share/bash-completion/completions/clio",
     .options = options,

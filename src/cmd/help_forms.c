@@ -2,6 +2,8 @@
 
 #include "cmd/command.h"
 #include "config/config.h"
+#include "model/endpoint.h"
+#include "model/model.h"
 
 #include <string.h>
 
@@ -70,6 +72,22 @@ static void man_config(FILE *out)
     }
 }
 
+static void man_models(FILE *out)
+{
+    const char *name, *fallback, *help;
+    fputs(".SH MODELS\nA model is named by its kind. Options follow a server's address, as in\n.br\n"
+          "openai:NAME@https://HOST/v1?in_flight=1000&rpm=5000\n",
+          out);
+    for (size_t i = 0; (help = model_kind_help(i, &name)); i++) {
+        fprintf(out, ".TP\n\\fB%s\\fR\n", name);
+        man_text(out, help);
+    }
+    for (size_t i = 0; (help = endpoint_option_help(i, &name, &fallback)); i++) {
+        fprintf(out, ".TP\n\\fB%s=\\fR (%s)\n", name, fallback);
+        man_text(out, help);
+    }
+}
+
 void help_man(FILE *out)
 {
     static const struct {
@@ -97,6 +115,7 @@ void help_man(FILE *out)
     for (size_t i = 0; commands[i]; i++)
         man_command(out, commands[i]);
     man_config(out);
+    man_models(out);
     fputs(".SH \"EXIT STATUS\"\n", out);
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
         fprintf(out, ".TP\n.B %s\n%s\n", statuses[i].status, statuses[i].meaning);

@@ -15,18 +15,34 @@ static const struct {
     const char *name;
     size_t at; /* of an int64_t, or of a char * where max is 0 */
     int64_t min, max;
+    const char *fallback, *help;
 } options[] = {
-    {"context", offsetof(struct endpoint, context), 512, 1 << 24},
-    {"in_flight", offsetof(struct endpoint, in_flight), 1, 1 << 16},
-    {"rpm", offsetof(struct endpoint, rpm), 0, 1 << 30},
-    {"tpm", offsetof(struct endpoint, tpm), 0, 1LL << 40},
-    {"timeout", offsetof(struct endpoint, timeout_s), 1, 86400},
-    {"backoff", offsetof(struct endpoint, backoff_ms), 1, 60 * 1000},
-    {"embed", offsetof(struct endpoint, embed), 0, 1},
-    {"proxy", offsetof(struct endpoint, proxy), 0, 0},
-    {"key_file", offsetof(struct endpoint, key_file), 0, 0},
-    {"ca_file", offsetof(struct endpoint, ca_file), 0, 0},
+    {"context", offsetof(struct endpoint, context), 512, 1 << 24, "4096", "the model's window, in tokens"},
+    {"in_flight", offsetof(struct endpoint, in_flight), 1, 1 << 16, "256",
+     "requests at once, at most; how many it is at a time is found out. After a kill no more calls than that are paid "
+     "twice"},
+    {"rpm", offsetof(struct endpoint, rpm), 0, 1 << 30, "no limit", "requests a minute, at most"},
+    {"tpm", offsetof(struct endpoint, tpm), 0, 1LL << 40, "no limit", "tokens a minute, at most"},
+    {"timeout", offsetof(struct endpoint, timeout_s), 1, 86400, "600", "seconds for one exchange"},
+    {"backoff", offsetof(struct endpoint, backoff_ms), 1, 60 * 1000, "500",
+     "milliseconds before the first of at most six repetitions; Retry-After is kept to in any case"},
+    {"embed", offsetof(struct endpoint, embed), 0, 1, "0", "1: an embedding model (openai: only)"},
+    {"key_file", offsetof(struct endpoint, key_file), 0, 0, "none",
+     "a file with the key, which only its owner may read; else the key comes from the environment"},
+    {"ca_file", offsetof(struct endpoint, ca_file), 0, 0, "the system's",
+     "certificates to trust, for a server of one's own"},
+    {"proxy", offsetof(struct endpoint, proxy), 0, 0, "none",
+     "the only way to a proxy: those of the environment are ignored"},
 };
+
+const char *endpoint_option_help(size_t i, const char **name, const char **fallback)
+{
+    if (i >= sizeof options / sizeof *options)
+        return NULL;
+    *name = options[i].name;
+    *fallback = options[i].fallback;
+    return options[i].help;
+}
 
 static char *copy(struct str s)
 {

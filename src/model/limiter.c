@@ -4,11 +4,12 @@
 
 enum { AT_ONCE_START = 16, REFUSED_MIN = 5, WINDOW_MIN = 100, SEARCH_MIN = 20 };
 
-static const double NOISE_GUESS = 0.03, NOISE_GUESS_N = 100, NOISE_N_MOST = 3000, NOISE_MOST = 0.1;
+static const double NOISE_GUESS = 0.03, NOISE_GUESS_N = 100, NOISE_N_MOST = 1000, NOISE_MOST = 0.1;
 static const double CLEAR_SHARE = 0.01, HINT_SHARE = 0.003; /* above the noise: worth a cut; worth waiting for more */
 static const double LATENCY_FIRST_S = 0.5, LATENCY_SHARE = 0.1;
 static const double BURST_S = 0.02, BURST_TOKENS_S = 1;
-static const double WINDOW_S = 1, WINDOW_MOST_S = 5, SEARCH_S = 0.4, SPAN_S = 0.1, SLOW_S = 2, PAUSE_MOST_S = 60;
+static const double WINDOW_S = 1, WINDOW_MOST_S = 5, SEARCH_S = 0.4, SPAN_S = 0.1, REFILL_S = 0.05, SLOW_S = 2,
+                    PAUSE_MOST_S = 60;
 static const double GUESS_BELOW = 0.9, BELOW = 0.985; /* a first guess; a measured limit */
 static const double STEP_FIRST = 0.005, STEP_SEARCH = 0.15, STEP_GROWTH = 1.5, STEP_MOST = 1; /* a window */
 
@@ -88,16 +89,19 @@ static bool is_limit(const struct limiter *l, double now)
            refused > noise_with(l, 3) && (!isfinite(l->rate) || now >= l->refused_since + SPAN_S);
 }
 
-/* Whether so many are refused as before the last cut, which makes it noise: the cut is taken back. */
-static bool cut_was_no_use(struct limiter *l, double share)
+/*
+ * Whether two cuts in a row left about as many refused as before, which makes it noise: they are taken back. (One may
+ * have been too small, while the server still had something saved up.)
+ */
+static bool cuts_were_no_use(struct limiter *l, double share)
 {
-    if (!l->cut_on_trial || share < 0.5 * l->share_at_cut || share > NOISE_MOST)
+    if (l->cuts_on_trial < 2 || share < 0.5 * l->share_at_cut || share > NOISE_MOST)
         return false;
     l->rate = l->rate_before_cut;
     l->ceiling = HUGE_VAL;
     l->noise_n = fmin(l->noise_n, NOISE_GUESS_N);
     learn_noise(l, share);
-    l->cut_on_trial = false;
+    l->cuts_on_trial = 0;
     return true;
 }
 
@@ -111,16 +115,19 @@ static void cut(struct limiter *l, double retry_after, double now)
 {
     double n = (double)(l->sent - l->sent_before), share = ((double)l->refused - 1) / fmax(1, n - 1);
     l->epoch++;
-    if (!cut_was_no_use(l, share)) {
-        l->cut_on_trial = isfinite(l->ceiling); /* the first ones are too rough to tell anything by their failure */
-        l->rate_before_cut = l->rate;
-        l->share_at_cut = share;
+    if (!cuts_were_no_use(l, share)) {
+        if (l->cuts_on_trial == 0) {
+            l->rate_before_cut = l->rate;
+            l->share_at_cut = share;
+        }
+        l->cuts_on_trial += isfinite(l->ceiling); /* the first ones are too rough to tell anything by their failure */
         if (isfinite(l->rate)) {
             double reached = n / fmax(SPAN_S, now - l->refused_since);
             double passes = fmin(l->rate, reached) * fmax(1 - fmax(0, share - l->noise), 0.5);
             l->ceiling = fmax(passes, GUESS_BELOW * l->best_a_second);
             l->best_a_second = fmin(l->best_a_second, l->ceiling);
             l->rate = l->ceiling * BELOW;
+            limiter_pause(l, REFILL_S, now);
             l->step = STEP_FIRST;
         } else {
             double seconds = fmax(now - l->since, l->latency);
@@ -137,9 +144,10 @@ static void cut(struct limiter *l, double retry_after, double now)
 /* A window without too many refusals: a little more, and more still after each further one. */
 static void raise_rate(struct limiter *l, double share)
 {
-    if (!cut_was_no_use(l, share) && (l->rate < l->ceiling || share < l->noise))
+    bool below = l->cuts_on_trial > 0; /* and the server's bucket is full again: what is refused now is noise */
+    if (!cuts_were_no_use(l, share) && (below || share < l->noise))
         learn_noise(l, share);
-    l->cut_on_trial = false;
+    l->cuts_on_trial = 0;
     l->rate *= 1 + l->step;
     l->step = fmin(STEP_MOST, STEP_GROWTH * l->step);
 }

@@ -28,8 +28,8 @@ struct limiter {
     size_t sent, good, refused;
     size_t sent_before; /* of them, before the first refusal came back */
     double refused_since;
-    /* The last cut, until a window shows whether it was of use. */
-    bool cut_on_trial;
+    /* Cuts of a measured rate, until a window shows whether they were of use; the first of them. */
+    unsigned cuts_on_trial;
     double share_at_cut, rate_before_cut;
     double noise, noise_n; /* share refused when all is well, and how many requests that rests on */
     double step;           /* by how much the next good window raises the rate */

@@ -14,14 +14,28 @@ static const struct {
     const char *scheme;
     model_open_fn *open;
     model_fingerprint_fn *fingerprint; /* NULL: the spec says it all */
+    const char *form, *summary;
 } providers[] = {
-    {"local", local_open, local_fingerprint},    {"openai", openai_open, NULL},
-    {"anthropic", anthropic_open, NULL},         {"script", script_open, script_fingerprint},
-    {"replay", replay_open, replay_fingerprint}, {"encoder", encoder_open, encoder_fingerprint},
-    {"hash", hash_open, hash_fingerprint},
+    {"local", local_open, local_fingerprint, "local:NAME or local:FILE.gguf", "in this process, through llama.cpp"},
+    {"openai", openai_open, NULL, "openai:MODEL@ADDRESS?OPTIONS",
+     "a server with OpenAI's chat completions, or embeddings with embed=1; key: CLIO_OPENAI_KEY, OPENAI_API_KEY"},
+    {"anthropic", anthropic_open, NULL, "anthropic:MODEL@ADDRESS?OPTIONS",
+     "a server with Anthropic's Messages API; key: CLIO_ANTHROPIC_KEY, ANTHROPIC_API_KEY"},
+    {"script", script_open, script_fingerprint, "script:RULES.json", "no model: answers by rules, for tests"},
+    {"replay", replay_open, replay_fingerprint, "replay:RUN", "the answers another run got"},
+    {"encoder", encoder_open, encoder_fingerprint, "encoder:NAME or encoder:FOLDER", "embeddings in this process"},
+    {"hash", hash_open, hash_fingerprint, "hash:WIDTH", "embeddings of hashed words, for tests"},
 };
 
 enum { PROVIDERS = sizeof providers / sizeof *providers, SMALL_FILE_BYTES = 1 << 20 };
+
+const char *model_kind_help(size_t i, const char **form)
+{
+    if (i >= PROVIDERS)
+        return NULL;
+    *form = providers[i].form;
+    return providers[i].summary;
+}
 
 static enum err unknown(struct str scheme, struct error *e)
 {

@@ -120,6 +120,8 @@ struct model_opts {
  */
 MUST_USE enum err model_open(struct str spec, const struct model_opts *opts, struct model *out, struct error *e);
 void model_close(struct model *m); /* zeroed is fine */
+/* Kind i of the table, for help: how it is written, and what it is; NULL behind the last. */
+const char *model_kind_help(size_t i, const char **form);
 
 /* Requests that are all there already; answers come back with their place in the array. */
 MUST_USE enum err model_complete(const struct model *m, const struct request *requests, size_t n, answer_fn *done,

@@ -13,7 +13,7 @@
 
 enum { MOST = 5000, RING = 8192 };
 
-static const double LATENCY_S = 0.2, TICK_S = 0.001;
+static const double LATENCY_S = 0.2, TICK_S = 0.001, STALL_S = 0.03;
 
 struct due {
     double at, latency;
@@ -52,8 +52,10 @@ static void come_back(struct played *p)
 
 static void play(struct played *p, double seconds)
 {
-    for (double end = p->now + seconds; p->now < end; p->now += TICK_S) {
-        p->bucket = fmin(p->rate / 10, p->bucket + p->rate * TICK_S);
+    for (double end = p->now + seconds, step; p->now < end; p->now += step) {
+        /* Now and then the machine has something else to do. */
+        step = rng_below(&p->rng, 40) ? TICK_S : STALL_S * rng_unit(&p->rng);
+        p->bucket = fmin(p->rate / 10, p->bucket + p->rate * step);
         come_back(p);
         while (limiter_wait(&p->l, p->now) <= 0) {
             bool full = p->rate > 0 && p->bucket < 1, noise = p->one_in && rng_below(&p->rng, p->one_in) == 0;
@@ -115,8 +117,8 @@ static void a_limit_is_found_and_kept(void **state)
     static const double rates[] = {200, 1000, 5000};
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
         check_limit(rates[i], LATENCY_S, 0, 10, 0.95, 0.02);
-        check_limit(rates[i], 0.001, 0, 25, 0.95, 0.02);      /* who refuses at once tells less: found later */
-        check_limit(rates[i], LATENCY_S, 50, 10, 0.95, 0.06); /* 2% of it noise */
+        check_limit(rates[i], 0.001, 0, 35, 0.95, 0.02);      /* who refuses at once tells less: found later */
+        check_limit(rates[i], LATENCY_S, 50, 10, 0.85, 0.06); /* 2% of it noise */
     }
 }
 
@@ -131,7 +133,7 @@ static void a_limit_that_moves_is_followed(void **state)
         play(p, 20);
         p->good = p->refused = 0;
         play(p, 20);
-        if ((double)p->good < 0.95 * 20 * rates[i] || (double)p->refused > 0.02 * (double)(p->good + p->refused))
+        if ((double)p->good < 0.9 * 20 * rates[i] || (double)p->refused > 0.02 * (double)(p->good + p->refused))
             fail_msg("limit %g: %zu good, %zu refused in 20 s", rates[i], p->good, p->refused);
     }
     free(p);
