@@ -144,8 +144,11 @@ static void cut(struct limiter *l, double retry_after, double now)
 /* A window without too many refusals: a little more, and more still after each further one. */
 static void raise_rate(struct limiter *l, double share)
 {
-    bool below = l->cuts_on_trial > 0; /* and the server's bucket is full again: what is refused now is noise */
-    if (!cuts_were_no_use(l, share) && (below || share < l->noise))
+    /* Behind a cut the server's bucket is full again, and while a limit is searched for it is not emptied: what is
+     * refused is noise. So is what differs from it by chance only, below the limit. */
+    bool below = l->cuts_on_trial > 0 || !isfinite(l->ceiling);
+    bool chance = share < l->noise || (l->rate < l->ceiling && (double)l->refused <= noise_with(l, 2));
+    if (!cuts_were_no_use(l, share) && (below || chance))
         learn_noise(l, share);
     l->cuts_on_trial = 0;
     l->rate *= 1 + l->step;
