@@ -105,11 +105,12 @@ static void print(const struct trial *t, double peak, double rss_mb)
     double operations = 2.0 * (double)t->report.products * (double)codes_stride(t->points.d);
     printf("{\"benchmark\": \"kmeans\", \"mode\": \"%s\", \"n\": %zu, \"d\": %zu, \"k\": %zu, \"seed\": %zu, "
            "\"seconds\": %.3f, \"quality\": %.7f, \"quality_of_all\": %s, \"iterations\": %zu, "
+           "\"swaps\": %zu, "
            "\"trained\": %zu, \"empty\": %zu, \"largest\": %zu, \"flops_share\": %.3f, \"peak_gops\": %.0f, "
            "\"rss_mb\": %.0f, \"threads\": %zu, \"kernels\": \"%s\", \"cpu\": \"%s\"}\n",
            t->exact ? "exact" : "fast", t->points.n, t->points.d, t->k, t->seed, t->seconds, t->cost, all,
-           t->report.iters, t->report.trained, empty, largest, operations / t->seconds / peak, peak / 1e9, rss_mb,
-           par_threads(t->par), codes_best()->name, cpu);
+           t->report.iters, t->report.swaps, t->report.trained, empty, largest, operations / t->seconds / peak,
+           peak / 1e9, rss_mb, par_threads(t->par), codes_best()->name, cpu);
 }
 
 static enum err run(struct trial *t, struct bench_file *file, int argc, char **argv, struct error *e)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { ALIGN = 16, BLOCK_MIN = 16 * 1024 };
 
@@ -50,13 +51,16 @@ void *mem_zero(size_t count, size_t size)
 
 void *mem_aligned(size_t count, size_t size)
 {
-    enum { LINE = 64 };
-    size_t bytes = total(count, size);
-    if (bytes > PTRDIFF_MAX - LINE)
+    enum { LINE = 64, HUGE_PAGE = 2 << 20 };
+    size_t bytes = total(count, size), unit = bytes < 4 * HUGE_PAGE ? LINE : HUGE_PAGE;
+    if (bytes > PTRDIFF_MAX - HUGE_PAGE)
         out_of_memory(bytes);
-    void *p = aligned_alloc(LINE, (bytes + LINE - 1) / LINE * LINE);
+    bytes = (bytes + unit - 1) / unit * unit;
+    void *p = aligned_alloc(unit, bytes);
     if (!p)
         out_of_memory(bytes);
+    if (unit == HUGE_PAGE) /* a wish: rows in random order take a page each, and small pages are slow to find */
+        madvise(p, bytes, MADV_HUGEPAGE);
     return p;
 }
 

@@ -1,9 +1,11 @@
 #include "cluster/cluster.h"
 
+#include "base/mem.h"
 #include "base/rng.h"
 #include "cluster/choose_k.h"
 #include "num/hartigan.h"
 #include "num/kmeans.h"
+#include "num/kmeans_fast.h"
 #include "store/clusters.h"
 #include "store/vectors.h"
 
@@ -63,38 +65,58 @@ static enum err store_clusters(struct stage_context *c, size_t facet_index, cons
     return result;
 }
 
-/* A bad start costs a small run a topic or two, and another start costs it nothing. Large runs have one. */
+/*
+ * The one place that says what is large. A bad start costs a small run a topic or two, and another start costs it
+ * nothing: several starts of the plain version. What cannot afford two has the fast one (0 starts).
+ */
 static size_t choose_starts(size_t n, size_t k, size_t d)
 {
     enum { STARTS = 16 };
     const double affordable = 2e10; /* multiplications of one sweep over all starts: well under a second */
     double starts = affordable / ((double)n * (double)k * (double)d);
-    return starts < 1 ? 1 : starts > STARTS ? STARTS : (size_t)starts;
+    return starts < 2 ? 0 : starts > STARTS ? STARTS : (size_t)starts;
 }
 
 enum { REFINE_PASSES = 50 };
 
 /* The best of several seeded starts, by the mean squared distance; ties go to the earlier one. */
-static enum err best_of_starts(struct stage_context *c, struct mat points, size_t k, uint32_t *labels, struct arena *a,
-                               struct kmeans_report *best, struct error *e)
+static enum err best_of_starts(struct stage_context *c, struct mat points, size_t starts, struct mat centroids,
+                               uint32_t *labels, struct kmeans_report *best, struct error *e)
 {
-    struct mat centroids = {arena_new(a, k * points.d, sizeof(float)), k, points.d};
-    uint32_t *tried = arena_new(a, points.n, sizeof *tried);
-    size_t starts = choose_starts(points.n, k, points.d);
-    for (size_t s = 0; s < starts; s++) {
-        struct kmeans_opts opts = {.k = k, .seed = rng_mix(c->config->seed, s)};
+    uint32_t *tried = mem_new(points.n, sizeof *tried);
+    enum err result = ERR_OK;
+    for (size_t s = 0; s < starts && result == ERR_OK; s++) {
+        struct kmeans_opts opts = {.k = centroids.n, .seed = rng_mix(c->config->seed, s)};
         struct kmeans_report report;
-        enum err result = kmeans_run(points, &opts, centroids, tried, &report, c->par, e);
+        result = kmeans_run(points, &opts, centroids, tried, &report, c->par, e);
         if (result != ERR_OK)
-            return result;
-        if (starts > 1) /* small enough to afford it */
-            report.wcss = hartigan_refine(points, centroids, tried, REFINE_PASSES);
+            break;
+        report.wcss = hartigan_refine(points, centroids, tried, REFINE_PASSES);
         if (s == 0 || report.wcss < best->wcss) {
             *best = report;
             memcpy(labels, tried, points.n * sizeof *labels);
         }
     }
-    return ERR_OK;
+    free(tried);
+    return result;
+}
+
+static enum err cluster_points(struct stage_context *c, struct mat points, size_t k, uint32_t *labels,
+                               struct kmeans_report *report, struct error *e)
+{
+    struct mat centroids = {mem_new(k * points.d, sizeof(float)), k, points.d};
+    size_t starts = choose_starts(points.n, k, points.d);
+    enum err result;
+    if (starts > 0) {
+        result = best_of_starts(c, points, starts, centroids, labels, report, e);
+    } else {
+        struct kmeans_fast_opts opts = {.k = k, .seed = c->config->seed};
+        struct kmeans_fast_report fast = {0};
+        result = kmeans_fast(points, &opts, centroids, labels, &fast, c->par, e);
+        *report = (struct kmeans_report){.wcss = fast.cost, .iters = fast.iters};
+    }
+    free(centroids.at);
+    return result;
 }
 
 static enum err cluster_facet(struct stage_context *c, size_t facet_index, struct error *e)
@@ -109,7 +131,7 @@ static enum err cluster_facet(struct stage_context *c, size_t facet_index, struc
     uint32_t *labels = arena_zero(&a, n, sizeof *labels);
     if (k) {
         struct kmeans_report report = {0};
-        result = best_of_starts(c, v.at, k, labels, &a, &report, e);
+        result = cluster_points(c, v.at, k, labels, &report, e);
         stage_note(c, "%zu conversations in %zu clusters, mean squared distance %.4f after %zu iterations", n, k,
                    report.wcss, report.iters);
     }

@@ -14,14 +14,14 @@
 #define KERNEL
 #endif
 
-enum { LANES = 16, COLS = 128, FILL = 256 };
+enum { LANES = 16, COLS = 128, FILL = 256, AHEAD = 4 };
 
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef int32_t whole __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(sizeof(int32_t)), may_alias));
 
-struct coded coded_new(size_t n, size_t d)
+struct coded coded_new(const struct codes_kernels *kernels, size_t n, size_t d)
 {
-    struct coded c = {.kernels = codes_best(), .n = n, .d = d, .stride = codes_stride(d)};
+    struct coded c = {.kernels = kernels, .n = n, .d = d, .stride = codes_stride(d)};
     size_t room = coded_padded(n);
     c.codes = mem_aligned(room, c.stride);
     memset(c.codes + n * c.stride, 0, (room - n) * c.stride);
@@ -124,11 +124,18 @@ void coded_row(const struct coded *c, size_t i, float *out)
         out[j] = c->scales[i] * (float)code[j];
 }
 
-struct panel panel_new(size_t room, size_t stride)
+KERNEL void coded_add(float *restrict sum, const int8_t *restrict code, float scale, size_t stride)
+{
+    for (size_t j = 0; j < stride; j += CODES_CHUNK)
+        for (size_t l = 0; l < CODES_CHUNK; l++) /* gcc converts bytes well in loops, and badly in vectors */
+            sum[j + l] += scale * (float)code[j + l];
+}
+
+struct panel panel_new(const struct codes_kernels *kernels, size_t room, size_t stride)
 {
     room = coded_padded(room);
     return (struct panel){
-        .kernels = codes_best(),
+        .kernels = kernels,
         .stride = stride,
         .room = room,
         .packed = mem_aligned(room, stride),
@@ -185,7 +192,11 @@ void block_load(struct block *b, const struct coded *c, const uint32_t *rows, si
 {
     b->of = c;
     b->n = n;
+    for (size_t i = 0; i < n && i < AHEAD; i++)
+        coded_prefetch(c, rows[i]);
     for (size_t i = 0; i < n; i++) {
+        if (i + AHEAD < n)
+            coded_prefetch(c, rows[i + AHEAD]);
         memcpy(b->codes + i * c->stride, c->codes + (size_t)rows[i] * c->stride, c->stride);
         b->scales[i] = c->scales[rows[i]];
     }

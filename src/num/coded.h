@@ -25,7 +25,8 @@ struct coded {
     float *errors;  /* [n] how far the row is from the coded row, rounded up */
 };
 
-struct coded coded_new(size_t n, size_t d); /* d <= CODES_D_MAX; uninitialised but for the padding */
+/* d <= CODES_D_MAX; uninitialised but for the padding. */
+struct coded coded_new(const struct codes_kernels *kernels, size_t n, size_t d);
 void coded_free(struct coded *c);
 /* Rows first .. first + n - 1 of it, borrowed. */
 struct coded coded_part(const struct coded *c, size_t first, size_t n);
@@ -36,6 +37,9 @@ void coded_set(struct coded *c, size_t i, const float *row);
 MUST_USE bool coded_fill(struct coded *c, struct mat points, const uint32_t *rows, struct par *par);
 /* out [d] = the coded row. */
 void coded_row(const struct coded *c, size_t i, float *out);
+
+/* sum [stride] += scale * code. */
+void coded_add(float *restrict sum, const int8_t *restrict code, float scale, size_t stride);
 
 /* Some centroids, packed: the columns of a block product. */
 struct panel {
@@ -49,7 +53,7 @@ struct panel {
     int8_t *plain;  /* [16][stride] scratch */
 };
 
-struct panel panel_new(size_t room, size_t stride);
+struct panel panel_new(const struct codes_kernels *kernels, size_t room, size_t stride);
 void panel_free(struct panel *p);
 /* The centroids named, or (ids NULL) the first `count`. count <= room. */
 void panel_load(struct panel *p, const struct coded *centres, const uint32_t *ids, size_t count);
@@ -80,6 +84,13 @@ static inline float coded_distance(float squares, float score)
 {
     float squared = squares - 2 * score;
     return squared > 0 ? squared : 0;
+}
+
+/* Asks for a row's code before it is needed: rows in random order wait for memory otherwise. */
+static inline void coded_prefetch(const struct coded *c, size_t row)
+{
+    for (size_t j = 0; j < c->stride; j += CODES_CHUNK)
+        __builtin_prefetch(c->codes + row * c->stride + j);
 }
 
 static inline size_t coded_padded(size_t n)

@@ -319,8 +319,8 @@ static void run_free(struct run *r)
 
 static void screen(struct run *r)
 {
-    r->rows = coded_new(r->points.n, r->points.d);
-    r->centres = coded_new(r->centroids.n, r->points.d);
+    r->rows = coded_new(codes_best(), r->points.n, r->points.d);
+    r->centres = coded_new(codes_best(), r->centroids.n, r->points.d);
     r->before = mem_new(r->points.n, sizeof *r->before);
     bool finite = coded_fill(&r->rows, r->points, NULL, r->par);
     assert(finite); /* check_input() saw to it */

@@ -5,13 +5,19 @@
 #include "num/kmeans_finish.h"
 #include "num/kmeans_seed.h"
 #include "num/kmeans_state.h"
+#include "num/kmeans_swap.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     ITERS = 30,
-    STILL = 1000, /* refinement ends when fewer than one row in so many changes its label */
+    STILL = 1000,   /* refinement ends when fewer than one row in so many changes its label */
+    NEAR_EVERY = 4, /* iterations for which lists of near centroids hold, after the first ones */
+    SWAP_FROM = 3,
+    SWAP_EVERY = 2,
+    SWAP_ROUNDS = 8,
+    SWAP_FEW = 500, /* swapping ends when fewer than one centroid in so many is swapped */
     ROW_BYTES = 4 * sizeof(uint32_t),
 };
 
@@ -63,16 +69,34 @@ static bool code_rows(struct coded *rows, struct mat points, const uint32_t *dra
     return finite;
 }
 
+/* Now and then, until few do: centroids go where they are missed. */
+static size_t maybe_swap(struct km *m, size_t iter, size_t *rounds)
+{
+    if (*rounds == 0 || iter < SWAP_FROM || (iter - SWAP_FROM) % SWAP_EVERY != 0)
+        return 0;
+    size_t swaps = km_swap(m);
+    *rounds = swaps * SWAP_FEW < m->means.n ? 0 : *rounds - 1;
+    if (swaps > 0)
+        km_sort(m);
+    return swaps;
+}
+
 static void refine(struct km *m, size_t iters_max, struct kmeans_fast_report *report)
 {
-    size_t moved = m->rows.n;
-    for (report->iters = 0; report->iters < iters_max && moved * STILL >= m->rows.n; report->iters++) {
+    size_t moved = m->rows.n, rounds = SWAP_ROUNDS, iter = 0;
+    for (; iter < iters_max && (moved * STILL >= m->rows.n || rounds > 0); iter++) {
         km_sort(m);
         km_fill_empty(m);
         km_move(m);
-        km_find_near(m);
+        if (iter < SWAP_FROM || iter % NEAR_EVERY == 0)
+            km_find_near(m);
+        size_t swaps = maybe_swap(m, iter, &rounds);
+        if (swaps > 0)
+            km_find_near(m);
+        report->swaps += swaps;
         moved = km_assign_near(m);
     }
+    report->iters = iter;
     km_sort(m);
     km_fill_empty(m);
 }
@@ -111,7 +135,7 @@ enum err kmeans_fast(struct mat points, const struct kmeans_fast_opts *opts, str
         return err;
     struct kmeans_fast_report ignored, *to = report ? report : &ignored;
     *to = (struct kmeans_fast_report){0};
-    struct coded rows = coded_new(rows_to_train(points, opts), points.d);
+    struct coded rows = coded_new(codes_best(), rows_to_train(points, opts), points.d);
     uint32_t *drawn = rows.n < points.n ? draw_rows(points.n, rows.n, opts->seed) : NULL;
     bool finite = code_rows(&rows, points, drawn, opts, par);
     free(drawn);

@@ -99,7 +99,7 @@ static bool each_chunk(struct finish *f, double *sums, void (*work)(struct chunk
     size_t groups = m->towns.n > k ? m->towns.n : k;
     struct chunk c = {
         .f = f, .order = mem_new(most, sizeof *c.order), .starts = mem_new(groups + 1, sizeof *c.starts), .sums = sums};
-    struct coded own = f->all ? m->rows : coded_new(most, f->points.d);
+    struct coded own = f->all ? m->rows : coded_new(m->rows.kernels, most, f->points.d);
     bool finite = true;
     for (; c.first < n && finite; c.first += FINISH_ROWS) {
         c.n = n - c.first < FINISH_ROWS ? n - c.first : FINISH_ROWS;

@@ -133,11 +133,11 @@ static uint64_t run(const struct look *l, const struct decision *decision, struc
     struct looking k = {.look = l, .decision = decision, .threads = mem_zero(threads, sizeof *k.threads)};
     size_t count = make_pieces(l, &k.pieces), room = l->ids ? longest_list(l) : 0, wide = l->ids ? room : l->centres->n;
     if (!l->ids) {
-        k.all = panel_new(l->centres->n, stride);
+        k.all = panel_new(l->rows->kernels, l->centres->n, stride);
         panel_load(&k.all, l->centres, NULL, l->centres->n);
     }
     for (size_t t = 0; t < threads; t++) {
-        k.threads[t] = (struct thread){panel_new(room, stride), block_new(stride), NULL};
+        k.threads[t] = (struct thread){panel_new(l->rows->kernels, room, stride), block_new(stride), NULL};
         if (decision)
             k.threads[t].scores = mem_aligned(CODED_ROWS * coded_padded(wide), sizeof(float));
     }

@@ -41,13 +41,8 @@ static uint64_t key_of(float score, uint32_t id)
     return (uint64_t)bits << 32 | id;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* The best `want` of the panel's centroids but `self`: ids [want], best first. Fewer where there are fewer. */
+/* The best `want` of the panel's centroids but `self`: ids [want], in no order but always the same. Fewer where there
+ * are fewer. */
 static size_t best_of(const struct panel *p, const float *scores, uint32_t self, size_t want, uint32_t *ids)
 {
     uint64_t keys[ROOM];
@@ -68,7 +63,8 @@ static size_t best_of(const struct panel *p, const float *scores, uint32_t self,
             memcpy(&floor, &bits, sizeof floor);
         }
     }
-    qsort(keys, n, sizeof *keys, ascending);
+    if (n > want)
+        select_least(keys, n, want);
     n = n < want ? n : want;
     for (size_t i = 0; i < n; i++)
         ids[i] = (uint32_t)keys[i];
@@ -136,13 +132,13 @@ void km_find_near(struct km *m)
     struct nearing a = {.m = m, .threads = mem_zero(threads, sizeof *a.threads)};
     if (k <= ALL_K) {
         pieces = pieces_of_all(&a);
-        a.all = panel_new(k, stride);
+        a.all = panel_new(m->rows.kernels, k, stride);
         panel_load(&a.all, &m->centres, NULL, k);
     } else {
         pieces = pieces_of_homes(&a, &room);
     }
     for (size_t t = 0; t < threads; t++)
-        a.threads[t] = (struct thread){panel_new(room, stride), block_new(stride),
+        a.threads[t] = (struct thread){panel_new(m->rows.kernels, room, stride), block_new(stride),
                                        mem_aligned(CODED_ROWS * coded_padded(room ? room : k), sizeof(float))};
     par_for(m->par, pieces, find_piece, &a);
     for (size_t i = 0; i < pieces; i++) {

@@ -28,6 +28,8 @@ enum {
 
 typedef float lanes __attribute__((vector_size(DRAWS * sizeof(float)), aligned(sizeof(float)), may_alias));
 
+typedef int32_t whole __attribute__((vector_size(DRAWS * sizeof(int32_t)), aligned(sizeof(int32_t)), may_alias));
+
 /* Some rows of one town, from which its centroids are drawn. */
 struct town {
     struct km *m;
@@ -66,6 +68,17 @@ static void town_free(struct town *t)
     free(t->distances);
 }
 
+static void sort_ascending(double *at, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        double value = at[i];
+        size_t j = i;
+        for (; j > 0 && at[j - 1] > value; j--)
+            at[j] = at[j - 1];
+        at[j] = value;
+    }
+}
+
 /* DRAWS rows by D^2 (any rows at first, or when all distances are 0): out holds places in the town. */
 static void draw(struct town *t, bool first, uint32_t *out)
 {
@@ -78,12 +91,24 @@ static void draw(struct town *t, bool first, uint32_t *out)
     }
     if (first || !(total > 0))
         return;
+    sort_ascending(at, DRAWS);
+    for (size_t i = 0, l = 0; i < t->n && l < DRAWS; i++) {
+        sum += (double)t->nearest[i];
+        for (; l < DRAWS && at[l] < sum; l++)
+            out[l] = (uint32_t)i;
+    }
+}
+
+KERNEL static void distances_of(const struct town *t, const int32_t *products, const float *scales,
+                                const float *squares)
+{
+    const struct coded *rows = &t->m->rows;
     for (size_t i = 0; i < t->n; i++) {
-        double next = sum + (double)t->nearest[i];
-        for (size_t l = 0; l < DRAWS; l++)
-            if (at[l] >= sum && at[l] < next)
-                out[l] = (uint32_t)i;
-        sum = next;
+        lanes dot = __builtin_convertvector(*(const whole *)(products + i * DRAWS), lanes);
+        dot = dot * *(const lanes *)scales * rows->scales[t->rows[i]];
+        lanes squared = *(const lanes *)squares + rows->squares[t->rows[i]] - dot * 2;
+        whole positive = squared > 0;
+        *(lanes *)(t->distances + i * DRAWS) = (lanes)((whole)squared & positive);
     }
 }
 
@@ -99,13 +124,14 @@ static void measure(struct town *t, const uint32_t *drawn)
     codes_pack(plain, DRAWS, stride, packed);
     rows->kernels->dots(
         &(struct codes_block){.a = t->codes, .b = packed, .an = room, .bn = DRAWS, .stride = stride, .out = products});
-    for (size_t i = 0; i < t->n; i++)
-        for (size_t l = 0; l < DRAWS; l++) {
-            size_t a = t->rows[i], b = t->rows[drawn[l]];
-            float dot = (float)products[i * DRAWS + l] * rows->scales[a] * rows->scales[b];
-            t->distances[i * DRAWS + l] =
-                i == drawn[l] ? 0 : coded_distance(rows->squares[a], dot - rows->squares[b] / 2);
-        }
+    float scales[DRAWS], squares[DRAWS];
+    for (size_t l = 0; l < DRAWS; l++) {
+        scales[l] = rows->scales[t->rows[drawn[l]]];
+        squares[l] = rows->squares[t->rows[drawn[l]]];
+    }
+    distances_of(t, products, scales, squares);
+    for (size_t l = 0; l < DRAWS; l++)
+        t->distances[drawn[l] * DRAWS + l] = 0;
     free(plain);
     free(packed);
     free(products);
@@ -115,7 +141,6 @@ static void measure(struct town *t, const uint32_t *drawn)
 KERNEL static void costs_of(const struct town *t, float *costs)
 {
     lanes sum = {0}, nearest, other;
-    typedef int32_t whole __attribute__((vector_size(DRAWS * sizeof(int32_t))));
     for (size_t i = 0; i < t->n; i++) {
         nearest = (lanes){0} + t->nearest[i];
         other = *(const lanes *)(t->distances + i * DRAWS);
@@ -206,7 +231,7 @@ static struct coded train_towns(const struct km *m, size_t towns, struct rng *rn
         sample[i] = (uint32_t)i;
     rng_sample(rng, sample, n, want);
     want = want < n ? want : n;
-    struct coded rows = coded_new(want, d);
+    struct coded rows = coded_new(m->rows.kernels, want, d);
     for (size_t i = 0; i < want; i++) {
         memcpy(rows.codes + i * stride, m->rows.codes + sample[i] * stride, stride);
         rows.scales[i] = m->rows.scales[sample[i]];

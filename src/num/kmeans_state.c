@@ -7,23 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* See dist.c. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
-#define KERNEL __attribute__((target_clones("avx512f", "default")))
-#else
-#define KERNEL
-#endif
-
-enum { LANES = 16, SUM_ROWS = 128 };
-
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
-typedef int8_t bytes __attribute__((vector_size(LANES), aligned(1), may_alias));
+enum {
+    SUM_ROWS = 128, /* added in floats, before doubles take over */
+    AHEAD = 4,
+};
 
 struct km km_new(const struct coded *rows, struct mat means, bool spherical, struct par *par)
 {
     size_t n = rows->n, k = means.n;
     struct km m = {.par = par, .spherical = spherical, .rows = *rows, .means = means};
-    m.centres = coded_new(k, means.d);
+    m.centres = coded_new(rows->kernels, k, means.d);
     m.labels = mem_zero(n, sizeof *m.labels);
     m.next = mem_new(n, sizeof *m.next);
     m.squared = mem_zero(n, sizeof *m.squared);
@@ -38,6 +31,8 @@ struct km km_new(const struct coded *rows, struct mat means, bool spherical, str
     m.touched = mem_new(k, sizeof *m.touched);
     m.changed = mem_new(k, sizeof *m.changed);
     m.skip = mem_zero(k, sizeof *m.skip);
+    m.gains = mem_zero(k, sizeof *m.gains);
+    m.judged = mem_zero(k, sizeof *m.judged);
     memset(m.touched, true, k * sizeof *m.touched);
     memset(m.changed, true, k * sizeof *m.changed);
     return m;
@@ -58,6 +53,8 @@ void km_free(struct km *m)
     free(m->touched);
     free(m->changed);
     free(m->skip);
+    free(m->gains);
+    free(m->judged);
 }
 
 void km_sort(struct km *m)
@@ -74,12 +71,6 @@ void km_sort(struct km *m)
     free(ends);
 }
 
-KERNEL static void add_row(float *sum, const int8_t *code, float scale, size_t stride)
-{
-    for (size_t j = 0; j < stride; j += LANES)
-        *(lanes *)(sum + j) += scale * __builtin_convertvector(*(const bytes *)(code + j), lanes);
-}
-
 /* The mean of a cluster's rows: in floats for some rows, in doubles for those sums. */
 static void mean_of(const struct km *m, size_t c, double *total, float *mean)
 {
@@ -88,8 +79,11 @@ static void mean_of(const struct km *m, size_t c, double *total, float *mean)
     memset(total, 0, d * sizeof *total);
     for (size_t first = begin; first < end; first += SUM_ROWS) {
         memset(sum, 0, stride * sizeof *sum);
-        for (size_t i = first; i < end && i < first + SUM_ROWS; i++)
-            add_row(sum, m->rows.codes + m->order[i] * stride, m->rows.scales[m->order[i]], stride);
+        for (size_t i = first; i < end && i < first + SUM_ROWS; i++) {
+            if (i + AHEAD < end)
+                coded_prefetch(&m->rows, m->order[i + AHEAD]);
+            coded_add(sum, m->rows.codes + m->order[i] * stride, m->rows.scales[m->order[i]], stride);
+        }
         for (size_t j = 0; j < d; j++)
             total[j] += (double)sum[j];
     }
@@ -142,6 +136,7 @@ size_t km_take_labels(struct km *m)
     for (size_t i = 0; i < m->rows.n; i++)
         if (m->next[i] != m->labels[i]) {
             m->touched[m->labels[i]] = m->touched[m->next[i]] = true;
+            m->judged[m->labels[i]] = m->judged[m->next[i]] = false;
             m->labels[i] = m->next[i];
             moved++;
         }
@@ -234,6 +229,7 @@ size_t km_fill_empty(struct km *m)
         m->squared[row] = 0;
         m->homes[c] = m->homes[from];
         m->touched[from] = m->touched[c] = true;
+        m->judged[from] = m->judged[c] = false;
         km_place(m, c, row);
         filled++;
     }

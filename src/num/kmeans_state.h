@@ -31,6 +31,8 @@ struct km {
     bool *touched;     /* [k] its rows are others than at the last move */
     bool *changed;     /* [k] its code is another than before the last move */
     bool *skip;        /* [k] nothing in sight of its rows has changed */
+    float *gains;      /* [k] what a split saves (kmeans_swap.h) */
+    bool *judged;      /* [k] gains has that, and its rows are the same since */
     uint64_t products; /* of two rows, so far */
 };
 

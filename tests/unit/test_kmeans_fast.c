@@ -128,6 +128,30 @@ static void spherical(void **state)
     free(points.at);
 }
 
+/* Clumps of very different sizes, where Lloyd's from any start leaves some with two centroids and some without. */
+static void swaps_help(void **state)
+{
+    (void)state;
+    enum { CLUMPS = 300, N = 9000, D = 30 };
+    struct mat points = data_new(N, D);
+    double within = 0;
+    for (uint32_t i = 0; i < N; i++) {
+        uint32_t clump = data_mix(i, 1, 2) % 4 ? data_mix(i, 2, 2) % 30 : data_mix(i, 3, 2) % CLUMPS;
+        for (uint32_t j = 0; j < D; j++) {
+            float off = 0.1f * data_bell(i, j, 12);
+            mat_row(points, i)[j] = data_bell(clump, j, 11) + off;
+            within += (double)off * (double)off / N;
+        }
+    }
+    struct result r = run(points, &(struct kmeans_fast_opts){.k = CLUMPS}, NULL);
+    print_message("  %zu swaps, %zu iterations\n", r.report.swaps, r.report.iters);
+    data_at_most("cost relative to the clumps' own", r.report.cost / within, 1.01);
+    data_at_most("cost relative to the plain version's", r.report.cost / plain_cost(points, CLUMPS), 1);
+    assert_true(r.report.swaps > 0);
+    result_free(&r);
+    free(points.at);
+}
+
 /* Counts the passes over the rows given back: rows out of order would count as more. */
 struct released {
     size_t next, passes, n;
@@ -280,9 +304,10 @@ static void exact_is_exact(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_good_as_plain),  cmocka_unit_test(threads_do_not_matter), cmocka_unit_test(spherical),
-        cmocka_unit_test(memory_is_bounded), cmocka_unit_test(awkward_rows),          cmocka_unit_test(errors),
-        cmocka_unit_test(exact_is_exact),
+        cmocka_unit_test(as_good_as_plain), cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(spherical),        cmocka_unit_test(memory_is_bounded),
+        cmocka_unit_test(awkward_rows),     cmocka_unit_test(errors),
+        cmocka_unit_test(exact_is_exact),   cmocka_unit_test(swaps_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
