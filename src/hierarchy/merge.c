@@ -21,52 +21,89 @@ struct merging {
     size_t heads_count;
 };
 
-/* Average vector of a group, in the row of its head; heads only have meaning. */
-static void join(struct mat sums, uint32_t *group, size_t n, uint32_t keep, uint32_t gone)
+/*
+ * Agglomeration with a memory: of each head the nearest head behind it, looked up again only where a merge may have
+ * changed it. So n proposals cost about n^2 products of vectors, where looking at all pairs for each merge took n^3.
+ */
+struct heads {
+    struct mat sums;  /* the average vector of a group, in the row of its head; the other rows have no meaning */
+    uint32_t *group;  /* [n] */
+    uint32_t *near;   /* [n] the nearest head behind this one, */
+    float *closeness; /* [n] and how near it is; -2 without one */
+    size_t n;
+};
+
+/* Ties go to the lower number. */
+static void find_near(struct heads *h, size_t i)
 {
-    for (size_t i = 0; i < n; i++)
-        if (group[i] == gone)
-            group[i] = keep;
-    for (size_t j = 0; j < sums.d; j++)
-        mat_row(sums, keep)[j] += mat_row(sums, gone)[j];
-    dist_normalise((struct mat){mat_row(sums, keep), 1, sums.d});
+    h->closeness[i] = -2;
+    for (size_t j = i + 1; j < h->n; j++) {
+        if (h->group[j] != j)
+            continue;
+        float s = dist_dot(mat_row(h->sums, i), mat_row(h->sums, j), h->sums.d);
+        if (s > h->closeness[i]) {
+            h->closeness[i] = s;
+            h->near[i] = (uint32_t)j;
+        }
+    }
 }
 
-/* The closest pair of heads; ties go to the lower numbers. */
-static float closest(struct mat sums, const uint32_t *group, size_t n, uint32_t *a, uint32_t *b)
+static void join(struct heads *h, uint32_t keep, uint32_t gone)
 {
-    float best = -2;
-    for (size_t i = 0; i < n; i++) {
-        if (group[i] != i)
+    for (size_t i = gone; i < h->n; i++)
+        if (h->group[i] == gone)
+            h->group[i] = keep;
+    for (size_t j = 0; j < h->sums.d; j++)
+        mat_row(h->sums, keep)[j] += mat_row(h->sums, gone)[j];
+    dist_normalise((struct mat){mat_row(h->sums, keep), 1, h->sums.d});
+}
+
+/* Who had one of the two as the nearest looks again; others only ask whether the new average is nearer. */
+static void update_near(struct heads *h, uint32_t keep, uint32_t gone)
+{
+    find_near(h, keep);
+    for (size_t i = 0; i < gone; i++) {
+        if (h->group[i] != i || i == keep)
             continue;
-        for (size_t j = i + 1; j < n; j++) {
-            float s = group[j] == j ? dist_dot(mat_row(sums, i), mat_row(sums, j), sums.d) : -2;
-            if (s > best) {
-                best = s;
-                *a = (uint32_t)i;
-                *b = (uint32_t)j;
+        if (h->closeness[i] > -2 && (h->near[i] == keep || h->near[i] == gone)) {
+            find_near(h, i);
+        } else if (i < keep) {
+            float s = dist_dot(mat_row(h->sums, i), mat_row(h->sums, keep), h->sums.d);
+            if (s > h->closeness[i] || (s == h->closeness[i] && keep < h->near[i])) {
+                h->closeness[i] = s;
+                h->near[i] = keep;
             }
         }
     }
-    return best;
 }
 
-/* Agglomerate: first what means the same, then the closest until about the wanted number is left. */
-static void group_proposals(struct merging *m, size_t target)
+size_t merge_groups(struct mat vectors, size_t target, uint32_t *group)
 {
-    size_t n = m->p->n, left = n;
-    struct mat sums = {arena_new(m->g->arena, n * m->p->vectors.d, sizeof(float)), n, m->p->vectors.d};
-    memcpy(sums.at, m->p->vectors.at, n * sums.d * sizeof(float));
+    struct arena a = {0};
+    size_t n = vectors.n, left = n;
+    struct heads h = {.sums = {arena_new(&a, n * vectors.d, sizeof(float)), n, vectors.d},
+                      .group = group,
+                      .near = arena_zero(&a, n, sizeof(uint32_t)),
+                      .closeness = arena_new(&a, n, sizeof(float)),
+                      .n = n};
+    memcpy(h.sums.at, vectors.at, n * vectors.d * sizeof(float));
     for (size_t i = 0; i < n; i++)
-        m->group[i] = (uint32_t)i;
-    while (left > 1) {
-        uint32_t a = 0, b = 0;
-        float s = closest(sums, m->group, n, &a, &b);
-        if (s < SAME_MEANING && (double)left <= ABOUT * (double)target)
+        group[i] = (uint32_t)i;
+    for (size_t i = 0; i < n; i++)
+        find_near(&h, i);
+    for (; left > 1; left--) {
+        size_t best = 0;
+        for (size_t i = 1; i < n; i++)
+            if (group[i] == i && h.closeness[i] > h.closeness[best])
+                best = i;
+        if (h.closeness[best] < SAME_MEANING && (double)left <= ABOUT * (double)target)
             break;
-        join(sums, m->group, n, a, b);
-        left--;
+        uint32_t gone = h.near[best];
+        join(&h, (uint32_t)best, gone);
+        update_near(&h, (uint32_t)best, gone);
     }
+    arena_release(&a);
+    return left;
 }
 
 static enum err build(void *arg, size_t i, struct arena *a, struct request *out, struct error *e)
@@ -112,13 +149,14 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
 
 static void find_heads(struct merging *m)
 {
-    for (size_t i = 0; i < m->p->n; i++) {
-        size_t members = 0;
-        for (size_t k = 0; k < m->p->n; k++)
-            members += m->group[k] == i;
-        if (members > 1)
+    struct arena a = {0};
+    size_t *members = arena_zero(&a, m->p->n, sizeof *members);
+    for (size_t i = 0; i < m->p->n; i++)
+        members[m->group[i]]++;
+    for (size_t i = 0; i < m->p->n; i++)
+        if (members[i] > 1)
             m->heads[m->heads_count++] = (uint32_t)i;
-    }
+    arena_release(&a);
 }
 
 /* Groups become proposals again; two groups that were given one and the same name become one. */
@@ -147,7 +185,7 @@ enum err merge_proposals(struct growth *g, struct proposals *p, size_t target, s
                         .p = p,
                         .group = arena_new(g->arena, p->n, sizeof(uint32_t)),
                         .heads = arena_new(g->arena, p->n, sizeof(uint32_t))};
-    group_proposals(&m, target);
+    merge_groups(p->vectors, target, m.group);
     find_heads(&m);
     g->c->total += (int64_t)m.heads_count;
     struct ask_job job = {.role = ROLE_STRONG,

@@ -46,6 +46,12 @@ MUST_USE enum err propose_parents(struct growth *g, const struct tier *below, si
 /* Step 4: one name for what several neighbourhoods proposed; about `target` remain. */
 MUST_USE enum err merge_proposals(struct growth *g, struct proposals *p, size_t target, struct error *e);
 
+/*
+ * The grouping of step 4: what means the same first, then the closest until about `target` groups are left. group
+ * [vectors.n] gets the lowest member's number; returns how many groups. Cost: about n^2 d, at worst n^3 d.
+ */
+size_t merge_groups(struct mat vectors, size_t target, uint32_t *group);
+
 /* Step 5: the best parent of every lower cluster. parent[below->n] is written in full, 0..p->n-1. */
 MUST_USE enum err assign_parents(struct growth *g, const struct tier *below, const struct proposals *p,
                                  uint32_t *parent, struct error *e);
