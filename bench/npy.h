@@ -1,12 +1,8 @@
-/* npy.h: two-dimensional arrays for and from numpy (.npy, version 1 and 2; float32 or int32, C order, little-endian).
- */
+/* npy.h: arrays for numpy, and from numpy as memory of one's own. */
 #ifndef CLIO_BENCH_NPY_H
 #define CLIO_BENCH_NPY_H
 
-#include "base/file.h"
-#include "base/str.h"
-
-enum npy_kind { NPY_F32, NPY_I32 };
+#include "base/npy.h"
 
 struct npy {
     enum npy_kind kind;
@@ -16,7 +12,7 @@ struct npy {
 
 MUST_USE enum err npy_write(const char *path, enum npy_kind kind, const void *at, size_t n, size_t d, struct error *e);
 
-/* Errors: ERR_IO unreadable, ERR_INPUT another type, order or rank, or cut off. */
+/* Errors as npy_map_open (base/npy.h). */
 MUST_USE enum err npy_read(const char *path, struct npy *out, struct error *e);
 
 /* The same without a copy: out->at lies in the map, which file_map_close() ends, and must not be freed or written to.

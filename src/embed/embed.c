@@ -57,33 +57,36 @@ static enum err embed_parts(struct stage_context *c, struct model *m, const stru
     return result;
 }
 
-static enum err embed_texts(struct stage_context *c, struct model *m, bool parts, const struct texts *t, struct mat out,
-                            struct error *e)
+/* The vectors of some texts, or of their conversations where the model holds those ready made. */
+static enum err embed_chunk(struct stage_context *c, struct model *m, bool parts, const struct texts *t, size_t from,
+                            struct mat rows, struct error *e)
 {
-    for (size_t from = 0; from < t->n; from += CHUNK) {
-        size_t n = t->n - from < CHUNK ? t->n - from : CHUNK;
-        struct mat rows = {mat_row(out, from), n, out.d};
-        enum err result = stage_check_stop(c, e);
-        if (result == ERR_OK)
-            result = parts ? embed_parts(c, m, t->at + from, rows, e)
-                           : m->ops->embed(m->ctx, t->at + from, n, rows, &c->usage, e);
-        if (result != ERR_OK)
-            return result;
-        stage_advance(c, (int64_t)n);
-    }
-    return ERR_OK;
+    if (m->ops->lookup)
+        return m->ops->lookup(m->ctx, t->recs + from, rows.n, rows, e);
+    return parts ? embed_parts(c, m, t->at + from, rows, e)
+                 : m->ops->embed(m->ctx, t->at + from, rows.n, rows, &c->usage, e);
 }
 
 static enum err embed_facet(struct stage_context *c, struct model *m, const struct facet_def *facet, struct texts *t,
                             struct error *e)
 {
     size_t d = m->info.width;
-    struct mat vectors = {mem_new(t->n * d, sizeof(float)), t->n, d};
-    enum err result = embed_texts(c, m, facet->lead.n > 0, t, vectors, e);
-    if (result == ERR_OK)
-        result = vectors_write(c->run, facet->name, vectors, t->recs, e);
-    free(vectors.at);
-    return result;
+    struct vectors_writer w;
+    struct arena a = {0};
+    float *at = arena_new(&a, CHUNK * d, sizeof *at);
+    enum err result = vectors_begin(&w, c->run, facet->name, t->n, d, t->recs, e);
+    for (size_t from = 0; from < t->n && result == ERR_OK; from += CHUNK) {
+        struct mat rows = {at, t->n - from < CHUNK ? t->n - from : CHUNK, d};
+        result = stage_check_stop(c, e);
+        if (result == ERR_OK)
+            result = embed_chunk(c, m, facet->lead.n > 0, t, from, rows, e);
+        if (result == ERR_OK)
+            result = vectors_append(&w, rows, e);
+        if (result == ERR_OK)
+            stage_advance(c, (int64_t)rows.n);
+    }
+    arena_release(&a);
+    return vectors_end(&w, result, e);
 }
 
 enum err embed_run(struct stage_context *c, struct error *e)

@@ -24,6 +24,7 @@ static const struct {
     {"script", script_open, script_fingerprint, "script:RULES.json", "no model: answers by rules, for tests"},
     {"replay", replay_open, replay_fingerprint, "replay:RUN", "the answers another run got"},
     {"encoder", encoder_open, encoder_fingerprint, "encoder:NAME or encoder:FOLDER", "embeddings in this process"},
+    {"file", file_open, file_fingerprint, "file:V.npy", "embeddings made elsewhere, rows in input order"},
     {"hash", hash_open, hash_fingerprint, "hash:WIDTH", "embeddings of hashed words, for tests"},
 };
 
@@ -45,7 +46,7 @@ static enum err unknown(struct str scheme, struct error *e)
     error_set(e, ERR_CONFIG, "there are no models of kind \"" STR_FMT ":\"", STR_ARG(scheme));
     if (suggest_best(&s))
         return error_hint(e, "did you mean %s:?", suggest_best(&s));
-    return error_hint(e, "known kinds are local:, openai:, anthropic:, script:, replay:, encoder: and hash:");
+    return error_hint(e, "known kinds are local:, openai:, anthropic:, script:, replay:, encoder:, file: and hash:");
 }
 
 enum err model_open(struct str spec, const struct model_opts *opts, struct model *out, struct error *e)

@@ -86,6 +86,7 @@ struct model_info {
     uint64_t context_tokens;
     size_t in_flight; /* how many requests it holds at once, at most; embedding models: texts at once */
     size_t width;     /* embedding models: d */
+    bool apart;       /* vectors of texts do not compare with those looked up */
     bool scripted;    /* a test double: runs made with it are marked everywhere */
 };
 
@@ -97,6 +98,9 @@ struct model_ops {
     /* out [n][width], unit rows. NULL for models that only complete; complete is NULL for models that only embed. */
     enum err (*embed)(void *ctx, const struct str *texts, size_t n, struct mat out, struct usage *usage,
                       struct error *e);
+    /* Vectors made elsewhere, by record number: out [n][width], unit rows. NULL for models that make them from texts.
+     */
+    enum err (*lookup)(void *ctx, const int64_t *recs, size_t n, struct mat out, struct error *e);
     void (*close)(void *ctx);
 };
 
@@ -115,8 +119,8 @@ struct model_opts {
 
 /*
  * Opens "SCHEME:REST". Schemes stand in one table in model.c: local, openai, anthropic, script, replay (complete);
- * encoder, hash (embed). Errors: ERR_CONFIG unknown scheme (with a suggestion); ERR_MODEL missing file or library, with
- * the command that mends it.
+ * encoder, file, hash (embed). Errors: ERR_CONFIG unknown scheme (with a suggestion); ERR_MODEL missing file or
+ * library, with the command that mends it.
  */
 MUST_USE enum err model_open(struct str spec, const struct model_opts *opts, struct model *out, struct error *e);
 void model_close(struct model *m); /* zeroed is fine */

@@ -14,11 +14,13 @@ model_open_fn anthropic_open; /* anthropic:MODEL@BASE_URL           (the Message
 model_open_fn script_open;    /* script:RULES.json                    (tests) */
 model_open_fn replay_open;    /* replay:RUN                           (answers from another run's ledger, by key) */
 model_open_fn encoder_open;   /* encoder:all-mpnet-base-v2 or a folder */
+model_open_fn file_open;      /* file:V.npy or file:V.npy+SPEC        (vectors made elsewhere) */
 model_open_fn hash_open;      /* hash:768                             (hashed word vectors, tests) */
 
 /* The provider's share of model_fingerprint, for what a spec alone does not say: its files and its version. */
 typedef bool model_fingerprint_fn(struct str rest, const struct model_opts *opts, struct hasher *h);
 
-model_fingerprint_fn local_fingerprint, script_fingerprint, replay_fingerprint, encoder_fingerprint, hash_fingerprint;
+model_fingerprint_fn local_fingerprint, script_fingerprint, replay_fingerprint, encoder_fingerprint, file_fingerprint,
+    hash_fingerprint;
 
 #endif

@@ -240,6 +240,12 @@ static enum err embed(void *ctx, const struct str *texts, size_t n, struct mat o
     return end(m, result, e);
 }
 
+static enum err lookup(void *ctx, const int64_t *recs, size_t n, struct mat out, struct error *e)
+{
+    struct meter *m = ctx;
+    return m->inner.ops->lookup(m->inner.ctx, recs, n, out, e);
+}
+
 static void close(void *ctx)
 {
     struct meter *m = ctx;
@@ -250,13 +256,14 @@ static void close(void *ctx)
 
 static const struct model_ops complete_ops = {.scheme = "meter", .complete = complete, .close = close};
 static const struct model_ops embed_ops = {.scheme = "meter", .embed = embed, .close = close};
+static const struct model_ops lookup_ops = {.scheme = "meter", .embed = embed, .lookup = lookup, .close = close};
 
 void meter_wrap(struct stage_context *c, enum role role, struct model *m)
 {
     struct meter *meter = mem_zero(1, sizeof *meter);
     *meter = (struct meter){.c = c, .role = role, .inner = *m};
     meter->price = c->prices ? prices_find(c->prices, stage_model_spec(c, role)) : NULL;
-    m->ops = m->ops->embed ? &embed_ops : &complete_ops;
+    m->ops = m->ops->lookup ? &lookup_ops : m->ops->embed ? &embed_ops : &complete_ops;
     m->ctx = meter;
 }
 

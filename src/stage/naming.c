@@ -301,10 +301,11 @@ static enum err rank(struct stage_context *c, const struct naming_judge *judge, 
         texts[i] = x->at[i].text;
     struct mat vectors = {arena_new(a, x->n * m->info.width, sizeof(float)), x->n, m->info.width};
     result = m->ops->embed(m->ctx, texts, x->n, vectors, &ignored, e);
-    float least = SAYS_SOMETHING * cohesion(judge->members);
+    bool compares = !m->info.apart; /* where names and members do not compare, the model's order stays */
+    float least = compares ? SAYS_SOMETHING * cohesion(judge->members) : 0;
     size_t n = 0;
     for (size_t i = 0; i < x->n && result == ERR_OK; i++) {
-        struct likeness like = likeness_of(judge, mat_row(vectors, i));
+        struct likeness like = compares ? likeness_of(judge, mat_row(vectors, i)) : (struct likeness){0};
         struct candidate moved = x->at[i];
         size_t at = n;
         if (like.inside < least)

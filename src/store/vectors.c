@@ -46,18 +46,21 @@ static bool lay_out(uint64_t n, uint64_t d, struct layout *l)
            !__builtin_add_overflow(l->total, l->rows_bytes, &l->total) && l->total <= PTRDIFF_MAX;
 }
 
-static struct hash checksum(const struct header *h, struct str recs, struct str rows)
+static void hash_header(struct hasher *hasher, const struct header *h)
 {
-    struct hasher hasher;
-    hash_init(&hasher);
-    hash_add(&hasher, (struct str){h->magic, sizeof h->magic});
-    hash_add_u64(&hasher, h->version);
-    hash_add_u64(&hasher, h->reserved);
-    hash_add_u64(&hasher, h->n);
-    hash_add_u64(&hasher, h->d);
-    hash_add(&hasher, recs);
-    hash_add(&hasher, rows);
-    return hash_end(&hasher);
+    hash_init(hasher);
+    hash_add(hasher, (struct str){h->magic, sizeof h->magic});
+    hash_add_u64(hasher, h->version);
+    hash_add_u64(hasher, h->reserved);
+    hash_add_u64(hasher, h->n);
+    hash_add_u64(hasher, h->d);
+}
+
+static struct header header_of(size_t n, size_t d)
+{
+    struct header h = {.version = VERSION, .n = n, .d = d};
+    memcpy(h.magic, MAGIC, sizeof h.magic);
+    return h;
 }
 
 static const char *vectors_path(struct run *r, struct str name)
@@ -84,40 +87,74 @@ static enum err write_all(int fd, struct str bytes, const char *path, struct err
     return ERR_OK;
 }
 
-static enum err write_parts(int fd, const struct str *parts, size_t n, const char *path, struct error *e)
+enum err vectors_begin(struct vectors_writer *w, struct run *r, struct str name, size_t n, size_t d,
+                       const int64_t *recs, struct error *e)
 {
+    struct header h = header_of(n, d);
+    struct layout l;
+    *w = (struct vectors_writer){.run = r, .path = vectors_path(r, name), .fd = -1, .n = n, .d = d};
+    w->temp = str_printf(&r->arena, "%s.tmp", w->path).at;
+    if (!lay_out(n, d, &l))
+        return error_set(e, ERR_RANGE, "%zu vectors of %zu numbers are too large for one file", n, d);
+    w->fd = open(w->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (w->fd < 0)
+        return error_errno(e, ERR_IO, "cannot create %s", w->path);
+    struct str recs_view = {(const char *)recs, l.recs_bytes};
+    hash_header(&w->hasher, &h);
+    hash_add(&w->hasher, recs_view);
+    /* The header holds the checksum, so it is written again at the end. */
+    const struct str parts[] = {{(const char *)&h, sizeof h}, recs_view, {zeros, l.pad_bytes}};
     enum err result = ERR_OK;
-    for (size_t i = 0; i < n && result == ERR_OK; i++)
-        result = write_all(fd, parts[i], path, e);
-    if (result == ERR_OK && fsync(fd) != 0)
-        result = error_errno(e, ERR_IO, "cannot write %s to the disk", path);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && result == ERR_OK; i++)
+        result = write_all(w->fd, parts[i], w->path, e);
+    return result;
+}
+
+enum err vectors_append(struct vectors_writer *w, struct mat rows, struct error *e)
+{
+    assert(rows.d == w->d && rows.n <= w->n - w->rows);
+    struct str view = {(const char *)rows.at, rows.n * rows.d * sizeof(float)};
+    w->rows += rows.n;
+    hash_add(&w->hasher, view);
+    return write_all(w->fd, view, w->path, e);
+}
+
+/* Header, disk, name. */
+static enum err make_whole(struct vectors_writer *w, struct error *e)
+{
+    struct header h = header_of(w->n, w->d);
+    assert(w->rows == w->n);
+    memcpy(h.checksum, hash_end(&w->hasher).at, sizeof h.checksum);
+    if (lseek(w->fd, 0, SEEK_SET) != 0)
+        return error_errno(e, ERR_IO, "cannot write %s", w->path);
+    enum err result = write_all(w->fd, (struct str){(const char *)&h, sizeof h}, w->path, e);
+    if (result == ERR_OK && fsync(w->fd) != 0)
+        result = error_errno(e, ERR_IO, "cannot write %s to the disk", w->path);
+    if (result == ERR_OK && rename(w->temp, w->path) != 0)
+        result = error_errno(e, ERR_IO, "cannot replace %s", w->path);
+    return result;
+}
+
+enum err vectors_end(struct vectors_writer *w, enum err so_far, struct error *e)
+{
+    if (w->fd < 0)
+        return so_far;
+    enum err result = so_far == ERR_OK ? make_whole(w, e) : so_far;
+    close(w->fd);
+    w->fd = -1;
+    if (result == ERR_OK)
+        return file_sync_folder(run_path(w->run, "private"), e);
+    unlink(w->temp);
     return result;
 }
 
 enum err vectors_write(struct run *r, struct str name, struct mat m, const int64_t *recs, struct error *e)
 {
-    struct header h = {.version = VERSION, .n = m.n, .d = m.d};
-    struct layout l;
-    memcpy(h.magic, MAGIC, sizeof h.magic);
-    if (!lay_out(m.n, m.d, &l))
-        return error_set(e, ERR_RANGE, "%zu vectors of %zu numbers are too large for one file", m.n, m.d);
-    struct str recs_view = {(const char *)recs, l.recs_bytes}, rows_view = {(const char *)m.at, l.rows_bytes};
-    struct hash sum = checksum(&h, recs_view, rows_view);
-    memcpy(h.checksum, sum.at, sizeof h.checksum);
-    struct str parts[] = {{(const char *)&h, sizeof h}, recs_view, {zeros, l.pad_bytes}, rows_view};
-    const char *path = vectors_path(r, name), *temp = str_printf(&r->arena, "%s.tmp", path).at;
-    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return error_errno(e, ERR_IO, "cannot create %s", path);
-    enum err result = write_parts(fd, parts, sizeof parts / sizeof *parts, path, e);
-    close(fd);
-    if (result == ERR_OK && rename(temp, path) != 0)
-        result = error_errno(e, ERR_IO, "cannot replace %s", path);
-    if (result != ERR_OK) {
-        unlink(temp);
-        return result;
-    }
-    return file_sync_folder(run_path(r, "private"), e);
+    struct vectors_writer w;
+    enum err result = vectors_begin(&w, r, name, m.n, m.d, recs, e);
+    if (result == ERR_OK)
+        result = vectors_append(&w, m, e);
+    return vectors_end(&w, result, e);
 }
 
 /* ---- reading ---- */
@@ -153,7 +190,11 @@ static enum err check(const char *path, struct str bytes, struct header *h, stru
         return damaged(path, bytes.n < l->total ? "it is cut short" : "its size does not fit its header", e);
     struct str recs = {bytes.at + sizeof *h, l->recs_bytes};
     struct str rows = {recs.at + l->recs_bytes + l->pad_bytes, l->rows_bytes};
-    struct hash sum = checksum(h, recs, rows);
+    struct hasher hasher;
+    hash_header(&hasher, h);
+    hash_add(&hasher, recs);
+    hash_add(&hasher, rows);
+    struct hash sum = hash_end(&hasher);
     if (memcmp(sum.at, h->checksum, sizeof h->checksum) != 0)
         return damaged(path, "its checksum does not fit its content", e);
     return ERR_OK;
