@@ -3,9 +3,11 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "cluster/choose_k.h"
+#include "cluster/health.h"
 #include "num/hartigan.h"
 #include "num/kmeans.h"
 #include "num/kmeans_fast.h"
+#include "num/quality.h"
 #include "store/clusters.h"
 #include "store/vectors.h"
 
@@ -80,13 +82,13 @@ static size_t choose_starts(size_t n, size_t k, size_t d)
 enum { REFINE_PASSES = 50 };
 
 /* The best of several seeded starts, by the mean squared distance; ties go to the earlier one. */
-static enum err best_of_starts(struct stage_context *c, struct mat points, size_t starts, struct mat centroids,
-                               uint32_t *labels, struct kmeans_report *best, struct error *e)
+static enum err best_of_starts(struct stage_context *c, struct mat points, size_t starts, uint64_t seed,
+                               struct mat centroids, uint32_t *labels, struct kmeans_report *best, struct error *e)
 {
     uint32_t *tried = mem_new(points.n, sizeof *tried);
     enum err result = ERR_OK;
     for (size_t s = 0; s < starts && result == ERR_OK; s++) {
-        struct kmeans_opts opts = {.k = centroids.n, .seed = rng_mix(c->config->seed, s)};
+        struct kmeans_opts opts = {.k = centroids.n, .seed = rng_mix(seed, s)};
         struct kmeans_report report;
         result = kmeans_run(points, &opts, centroids, tried, &report, c->par, e);
         if (result != ERR_OK)
@@ -101,16 +103,16 @@ static enum err best_of_starts(struct stage_context *c, struct mat points, size_
     return result;
 }
 
-static enum err cluster_points(struct stage_context *c, struct mat points, size_t k, uint32_t *labels,
+static enum err cluster_points(struct stage_context *c, struct mat points, size_t k, uint64_t seed, uint32_t *labels,
                                struct kmeans_report *report, struct error *e)
 {
     struct mat centroids = {mem_new(k * points.d, sizeof(float)), k, points.d};
     size_t starts = choose_starts(points.n, k, points.d);
     enum err result;
     if (starts > 0) {
-        result = best_of_starts(c, points, starts, centroids, labels, report, e);
+        result = best_of_starts(c, points, starts, seed, centroids, labels, report, e);
     } else {
-        struct kmeans_fast_opts opts = {.k = k, .seed = c->config->seed};
+        struct kmeans_fast_opts opts = {.k = k, .seed = seed};
         struct kmeans_fast_report fast = {0};
         result = kmeans_fast(points, &opts, centroids, labels, &fast, c->par, e);
         *report = (struct kmeans_report){.wcss = fast.cost, .iters = fast.iters};
@@ -119,11 +121,72 @@ static enum err cluster_points(struct stage_context *c, struct mat points, size_
     return result;
 }
 
+/* A sample, in row order. */
+static struct mat sample_rows(struct mat points, size_t want, uint64_t seed, struct arena *a)
+{
+    uint32_t *rows = arena_new(a, points.n, sizeof *rows);
+    unsigned char *drawn = arena_zero(a, points.n, 1);
+    struct mat out = {arena_new(a, want * points.d, sizeof(float)), 0, points.d};
+    struct rng r = rng_seed(seed, 0x737461626c65); /* "stable" */
+    for (size_t i = 0; i < points.n; i++)
+        rows[i] = (uint32_t)i;
+    rng_sample(&r, rows, points.n, want);
+    for (size_t i = 0; i < want; i++)
+        drawn[rows[i]] = 1;
+    for (size_t i = 0; i < points.n; i++)
+        if (drawn[i])
+            memcpy(mat_row(out, out.n++), mat_row(points, i), out.d * sizeof(float));
+    return out;
+}
+
+/*
+ * How far another seed finds the same groups. Large runs are asked on a sample, with as many rows a cluster: there both
+ * clusterings are made anew.
+ */
+static enum err measure_stability(struct stage_context *c, struct mat points, size_t k, const uint32_t *labels,
+                                  double *stability, struct error *e)
+{
+    struct arena a = {0};
+    struct kmeans_report report;
+    uint64_t seed = c->config->seed;
+    enum err result = ERR_OK;
+    uint32_t *first = arena_new(&a, points.n, sizeof *first), *second = arena_new(&a, points.n, sizeof *second);
+    if (points.n > HEALTH_ROWS) {
+        k = (size_t)((double)k * HEALTH_ROWS / (double)points.n + 0.5);
+        k = k < 2 ? 2 : k;
+        points = sample_rows(points, HEALTH_ROWS, seed, &a);
+        result = cluster_points(c, points, k, seed, first, &report, e);
+    } else {
+        memcpy(first, labels, points.n * sizeof *first);
+    }
+    if (result == ERR_OK)
+        result = cluster_points(c, points, k, rng_mix(seed, 0x6f74686572), second, &report, e); /* "other" */
+    if (result == ERR_OK)
+        *stability = quality_agreement(first, second, points.n);
+    arena_release(&a);
+    return result;
+}
+
+static enum err note_health(struct stage_context *c, struct str facet, const struct health *h, struct error *e)
+{
+    struct arena a = {0};
+    struct buf json = {0};
+    health_write(h, c->config->k ? "user" : "rule", &json);
+    enum err result = run_note(c->run, str_printf(&a, "health." STR_FMT, STR_ARG(facet)).at, buf_str(&json), e);
+    stage_note(c, "%zu conversations in %zu clusters of %zu to %zu (k %s), silhouette %.2f, stability %.2f", h->n, h->k,
+               h->smallest, h->largest, c->config->k ? "as asked" : "by rule", h->silhouette, h->stability);
+    buf_release(&json);
+    arena_release(&a);
+    return result;
+}
+
 static enum err cluster_facet(struct stage_context *c, size_t facet_index, struct error *e)
 {
     const struct config *cfg = c->config;
+    struct str facet = cfg->facets[facet_index].name;
     struct vectors v;
-    enum err result = vectors_open(c->run, cfg->facets[facet_index].name, &v, e);
+    struct health health = {0};
+    enum err result = vectors_open(c->run, facet, &v, e);
     if (result != ERR_OK)
         return result;
     struct arena a = {0};
@@ -131,12 +194,16 @@ static enum err cluster_facet(struct stage_context *c, size_t facet_index, struc
     uint32_t *labels = arena_zero(&a, n, sizeof *labels);
     if (k) {
         struct kmeans_report report = {0};
-        result = cluster_points(c, v.at, k, labels, &report, e);
-        stage_note(c, "%zu conversations in %zu clusters, mean squared distance %.4f after %zu iterations", n, k,
-                   report.wcss, report.iters);
+        result = cluster_points(c, v.at, k, cfg->seed, labels, &report, e);
+        if (result == ERR_OK)
+            result = health_measure(v.at, labels, k, cfg->seed, &health, c->par, e);
+        if (result == ERR_OK)
+            result = measure_stability(c, v.at, k, labels, &health.stability, e);
     }
     if (result == ERR_OK)
         result = store_clusters(c, facet_index, &v, labels, k, &a, e);
+    if (result == ERR_OK && k)
+        result = note_health(c, facet, &health, e);
     arena_release(&a);
     vectors_close(&v);
     return result;

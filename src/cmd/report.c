@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "pipeline/pipeline.h"
+#include "store/clusters.h"
 #include "store/ledger.h"
 #include "store/records.h"
 
@@ -102,6 +103,23 @@ static enum err load_stages(struct run *r, struct report *out, struct error *e)
     return ERR_OK;
 }
 
+/* What the stage cluster noted of each facet's clusters. */
+static enum err load_health(struct run *r, struct report *out, struct error *e)
+{
+    struct str *facets;
+    size_t n;
+    enum err result = clusters_facets(r, &out->arena, &facets, &n, e);
+    out->health = arena_new(&out->arena, result == ERR_OK ? n : 0, sizeof *out->health);
+    for (size_t i = 0; result == ERR_OK && i < n; i++) {
+        struct report_health *h = &out->health[out->health_count];
+        const char *key = str_printf(&out->arena, "health." STR_FMT, STR_ARG(facets[i])).at;
+        *h = (struct report_health){.facet = facets[i]};
+        result = run_noted(r, key, &out->arena, &h->json, e);
+        out->health_count += h->json.n > 0; /* runs of earlier versions have none */
+    }
+    return result;
+}
+
 enum err report_load(struct run *r, const struct prices *prices, struct report *out, struct error *e)
 {
     *out = (struct report){0};
@@ -113,6 +131,8 @@ enum err report_load(struct run *r, const struct prices *prices, struct report *
         result = spent_each(r, take_spent, &(struct taking){out, prices}, e);
     if (result == ERR_OK)
         result = load_estimate(r, out, e);
+    if (result == ERR_OK)
+        result = load_health(r, out, e);
     if (result == ERR_OK)
         result = records_count(r, &out->imported, &out->kept, e);
     if (result == ERR_OK)
@@ -187,7 +207,14 @@ void report_add_json(const struct report *r, struct buf *out)
             buf_add_char(out, ',');
         add_stage_json(&r->stages[i], out);
     }
-    buf_addz(out, "],\"currency\":");
+    buf_addz(out, "],\"health\":{");
+    for (size_t i = 0; i < r->health_count; i++) {
+        if (i)
+            buf_add_char(out, ',');
+        json_add_string(out, r->health[i].facet);
+        buf_printf(out, ":" STR_FMT, STR_ARG(r->health[i].json));
+    }
+    buf_addz(out, "},\"currency\":");
     json_add_string(out, str_of(r->currency));
     buf_addz(out, ",\"estimate\":");
     if (r->estimated)

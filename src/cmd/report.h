@@ -31,8 +31,12 @@ struct report {
     } * reasons; /* why records were set aside, all stages */
     size_t reasons_count;
     int64_t quarantined, quarantined_import; /* all, and those that were no usable conversations in the first place */
-    bool published;                          /* there is something to look at */
-    bool estimated;                          /* the run noted an estimate */
+    struct report_health {
+        struct str facet, json; /* as the stage cluster measured it (cluster/health.h) */
+    } * health;
+    size_t health_count;
+    bool published; /* there is something to look at */
+    bool estimated; /* the run noted an estimate */
     struct estimate estimate;
     const char *files; /* " FILE", as they are typed again to go on; NULL after report_load: not known */
 };

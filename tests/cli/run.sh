@@ -11,6 +11,8 @@ tells 'next: clio tree'
 expect 0 status "$run" --json
 says '"published":true'
 says '"stage":"publish","done":true'
+says '"health":{"request":{'
+says '"silhouette":'
 expect 0 status --run "$run"
 says '11 of 11 stages done'
 [ "$(stat -c %a "$run/private")" = 700 ] || fail "private/ is open to others"
