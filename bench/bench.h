@@ -26,6 +26,7 @@ MUST_USE enum err bench_number(int argc, char **argv, const char *name, size_t m
 
 /* Operations a second (two a product) on bytes that all threads reach on a block that stays in the first cache. */
 double bench_peak_operations(struct par *par);
+double bench_cpu_seconds(void);      /* of all threads, so far */
 double bench_peak_mb(void);          /* most memory this process has had */
 void bench_cpu(char *out, size_t n); /* the processor's name, fit for JSON */
 

@@ -63,6 +63,14 @@ enum err bench_number(int argc, char **argv, const char *name, size_t max, size_
     return ERR_OK;
 }
 
+double bench_cpu_seconds(void)
+{
+    struct rusage use = {0};
+    getrusage(RUSAGE_SELF, &use);
+    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+           1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
+}
+
 double bench_peak_mb(void)
 {
     struct rusage use = {0};
