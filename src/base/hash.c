@@ -30,11 +30,16 @@ void hash_add_u64(struct hasher *h, uint64_t v)
     crypto_generichash_update(state_of(h), bytes, sizeof bytes);
 }
 
+void hash_add_part(struct hasher *h, struct str part)
+{
+    if (part.n)
+        crypto_generichash_update(state_of(h), (const unsigned char *)part.at, part.n);
+}
+
 void hash_add(struct hasher *h, struct str field)
 {
     hash_add_u64(h, field.n);
-    if (field.n)
-        crypto_generichash_update(state_of(h), (const unsigned char *)field.at, field.n);
+    hash_add_part(h, field);
 }
 
 struct hash hash_end(struct hasher *h)

@@ -25,6 +25,7 @@ void hash_init(struct hasher *h);
 void hash_init_keyed(struct hasher *h, const unsigned char key[HASH_BYTES]);
 void hash_add(struct hasher *h, struct str field);
 void hash_add_u64(struct hasher *h, uint64_t v);
+void hash_add_part(struct hasher *h, struct str part); /* of a field that comes in parts: add its length first */
 struct hash hash_end(struct hasher *h);
 
 struct hash hash_of(struct str bytes); /* plain BLAKE2b-256 of the bytes */

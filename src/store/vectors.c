@@ -102,6 +102,7 @@ enum err vectors_begin(struct vectors_writer *w, struct run *r, struct str name,
     struct str recs_view = {(const char *)recs, l.recs_bytes};
     hash_header(&w->hasher, &h);
     hash_add(&w->hasher, recs_view);
+    hash_add_u64(&w->hasher, l.rows_bytes);
     /* The header holds the checksum, so it is written again at the end. */
     const struct str parts[] = {{(const char *)&h, sizeof h}, recs_view, {zeros, l.pad_bytes}};
     enum err result = ERR_OK;
@@ -115,7 +116,7 @@ enum err vectors_append(struct vectors_writer *w, struct mat rows, struct error 
     assert(rows.d == w->d && rows.n <= w->n - w->rows);
     struct str view = {(const char *)rows.at, rows.n * rows.d * sizeof(float)};
     w->rows += rows.n;
-    hash_add(&w->hasher, view);
+    hash_add_part(&w->hasher, view);
     return write_all(w->fd, view, w->path, e);
 }
 

@@ -59,6 +59,34 @@ static void test_round_trip(void **state)
 }
 
 /* Without file_write_atomic's fsync, for there are many. */
+static void test_in_parts(void **state)
+{
+    struct run r;
+    struct error e = {0};
+    struct vectors v;
+    struct vectors_writer w;
+    float at[N * D];
+    int64_t recs[N];
+    fill(at, recs);
+    OK(run_open(*state, RUN_CREATE, &r, &e));
+    OK(vectors_begin(&w, &r, STR("parts"), N, D, recs, &e));
+    OK(vectors_append(&w, (struct mat){at, 2, D}, &e));
+    OK(vectors_append(&w, (struct mat){at, 0, D}, &e));
+    OK(vectors_append(&w, (struct mat){at + 2 * D, N - 2, D}, &e));
+    OK(vectors_end(&w, ERR_OK, &e));
+    OK(vectors_open(&r, STR("parts"), &v, &e));
+    assert_memory_equal(v.at.at, at, sizeof at);
+    vectors_close(&v);
+
+    /* Giving up leaves nothing behind. */
+    OK(vectors_begin(&w, &r, STR("half"), N, D, recs, &e));
+    OK(vectors_append(&w, (struct mat){at, 3, D}, &e));
+    assert_int_equal(vectors_end(&w, ERR_INTERRUPTED, &e), ERR_INTERRUPTED);
+    assert_false(file_exists(run_path(&r, "private/half.vec")));
+    assert_false(file_exists(run_path(&r, "private/half.vec.tmp")));
+    run_close(&r);
+}
+
 static void overwrite(const char *path, struct str bytes)
 {
     FILE *f = fopen(path, "wb");
@@ -142,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(test_round_trip),
+        SCRATCH_TEST(test_in_parts),
         SCRATCH_TEST(test_damage_is_found),
         SCRATCH_TEST(test_full_disk),
     };
