@@ -6,18 +6,6 @@
 
 #include "model/model.h"
 
-/* A model whose bytes are pinned: tools/deps brings it, doctor checks its hash in full. */
-struct local_pinned {
-    const char *name, *alias;
-    uint64_t bytes;
-    const char *sha256;
-};
-
-const struct local_pinned *local_pinned_at(size_t i); /* NULL behind the last */
-
-/* Where a model's file is, or would be; a name of the table, its alias, or a path. */
-const char *local_path(struct str name, const struct model_opts *opts, struct arena *a);
-
 /* ERR_OK when llama.cpp and the plugin load; version (may be NULL) then says which llama.cpp it is. */
 MUST_USE enum err local_check_library(char version[64], struct error *e);
 

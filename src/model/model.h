@@ -115,6 +115,8 @@ struct model_opts {
     uint64_t context_tokens; /* wanted window for local models; 0: 4096 */
     struct str base_folder;  /* relative paths in the spec start here (the config's folder) */
     const atomic_bool *stop; /* what embed looks at, as complete does at its own; may be NULL; borrowed */
+    struct str model_folder; /* local: models are looked for here before the cache; may be empty */
+    bool one_sequence;       /* local: one request at a time, for comparison; last bits may differ from many at once */
 };
 
 /*

@@ -17,8 +17,8 @@ struct llama_engine {
     struct llama_context *context;
     const struct llama_vocab *vocab;
     struct llama_batch batch;
-    uint32_t batch_max;
-    struct pace writing, reading; /* single tokens; whole batches */
+    uint32_t batch_max, context_tokens, sequences;
+    struct pace writing, reading; /* a token of each sequence; whole batches */
 };
 
 struct llama_grammar {
@@ -64,21 +64,32 @@ static void load_backends(const char *folder)
     llama_backend_init();
 }
 
-static bool make_context(struct llama_engine *g, const struct llama_abi_opts *opts)
+static bool plugin_make_room(struct llama_engine *g, uint32_t sequences, char *why, size_t why_size)
 {
     struct llama_context_params p = llama_context_default_params();
-    p.n_ctx = opts->context_tokens;
-    p.n_batch = opts->batch_tokens;
-    p.n_ubatch = opts->batch_tokens;
-    p.n_seq_max = opts->sequences;
-    p.n_threads = opts->threads;
-    p.n_threads_batch = opts->threads;
+    p.n_ctx = g->context_tokens * sequences;
+    p.n_batch = g->batch_max;
+    p.n_ubatch = g->batch_max;
+    p.n_seq_max = g->sequences = sequences;
+    p.kv_unified = false; /* a token's cell is its position, whatever other sequences hold */
+    p.n_threads = g->reading.all;
+    p.n_threads_batch = g->reading.all;
     /* Its sums are split by threads: without it an answer is the same with any number of them
      * (tests/unit/test_local.c). */
     p.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
     p.no_perf = true;
     g->context = llama_init_from_model(g->model, p);
+    if (!g->context)
+        snprintf(why, why_size, "there is no memory for a context of %u tokens", p.n_ctx);
     return g->context != NULL;
+}
+
+/* Keys and values, 16 bits each. */
+static uint64_t plugin_sequence_bytes(const struct llama_engine *g)
+{
+    uint64_t heads = (uint64_t)llama_model_n_head(g->model), width = (uint64_t)llama_model_n_embd(g->model);
+    uint64_t kept = (uint64_t)llama_model_n_head_kv(g->model) * (heads ? width / heads : width);
+    return 2 * 2 * kept * (uint64_t)llama_model_n_layer(g->model) * g->context_tokens;
 }
 
 static struct llama_engine *plugin_open(const struct llama_abi_opts *opts, char *why, size_t why_size)
@@ -102,12 +113,8 @@ static struct llama_engine *plugin_open(const struct llama_abi_opts *opts, char 
     }
     g->vocab = llama_model_get_vocab(g->model);
     g->batch_max = opts->batch_tokens;
+    g->context_tokens = opts->context_tokens;
     g->writing.all = g->reading.all = opts->threads;
-    if (!make_context(g, opts)) {
-        snprintf(why, why_size, "there is no memory for a context of %u tokens", opts->context_tokens);
-        plugin_close(g);
-        return NULL;
-    }
     g->batch = llama_batch_init((int32_t)g->batch_max, 0, 1);
     return g;
 }
@@ -150,6 +157,18 @@ static bool plugin_meta(const struct llama_engine *g, const char *key, char *out
     return llama_model_meta_val_str(g->model, key, out, size) >= 0;
 }
 
+static int32_t plugin_first_token(const struct llama_engine *g)
+{
+    return llama_vocab_get_add_bos(g->vocab) ? llama_vocab_bos(g->vocab) : -1;
+}
+
+static void plugin_copy(struct llama_engine *g, int32_t from, int32_t to, int32_t n)
+{
+    llama_memory_t memory = llama_get_memory(g->context);
+    llama_memory_seq_cp(memory, from, to, -1, -1); /* between caches only the whole can be copied */
+    llama_memory_seq_rm(memory, to, n, -1);
+}
+
 static void plugin_forget(struct llama_engine *g, int32_t sequence, int32_t from)
 {
     llama_memory_seq_rm(llama_get_memory(g->context), sequence, from, -1);
@@ -162,10 +181,10 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Only calls of one size are comparable: single tokens, and full batches. */
+/* Only calls of one size are comparable: a token of each sequence, and full batches. */
 static struct pace *pace_of(struct llama_engine *g, size_t n)
 {
-    return n == 1 ? &g->writing : n == g->batch_max ? &g->reading : NULL;
+    return n == g->sequences ? &g->writing : n == g->batch_max ? &g->reading : NULL;
 }
 
 static int32_t compute(struct llama_engine *g, size_t n)
@@ -251,13 +270,17 @@ static const struct llama_abi table = {
     .library_version = plugin_library_version,
     .open = plugin_open,
     .close = plugin_close,
+    .sequence_bytes = plugin_sequence_bytes,
+    .make_room = plugin_make_room,
     .context_tokens = plugin_context_tokens,
     .vocab_count = plugin_vocab_count,
+    .first_token = plugin_first_token,
     .token_kind = plugin_token_kind,
     .token_bytes = plugin_token_bytes,
     .tokenize = plugin_tokenize,
     .meta = plugin_meta,
     .forget = plugin_forget,
+    .copy = plugin_copy,
     .decode = plugin_decode,
     .logits = plugin_logits,
     .grammar_new = plugin_grammar_new,

@@ -4,9 +4,9 @@
  * C++ run time stay behind it.
  *
  * The plugin is mechanism only: tokens in, logits out. What is asked, which token is taken and when to stop is decided
- * in src/model, where it can be tested without a model. Sequences are numbered, so that many can be decoded together
- * later. No function here may be called by two threads at once on one engine.        Layer: between model and the
- * plugin.
+ * in src/model, where it can be tested without a model. Sequences are numbered from 0, each with a cache of its own,
+ * and decoded together. No function here may be called by two threads at once on one engine. Layer: between model and
+ * the plugin.
  */
 #ifndef CLIO_PLUGIN_LLAMA_ABI_H
 #define CLIO_PLUGIN_LLAMA_ABI_H
@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LLAMA_ABI_VERSION = 1 };
+enum { LLAMA_ABI_VERSION = 2 };
 #define LLAMA_ABI_SYMBOL "clio_llama_abi"
 
 struct llama_engine;  /* weights, context and key-value cache */
@@ -23,8 +23,9 @@ struct llama_grammar; /* llama.cpp's own grammar sampler: the oracle */
 
 struct llama_abi_opts {
     const char *model_path;
-    const char *backends; /* folder with the ggml back ends; NULL: the system's places */
-    uint32_t context_tokens, batch_tokens, sequences;
+    const char *backends;    /* folder with the ggml back ends; NULL: the system's places */
+    uint32_t context_tokens; /* of each sequence */
+    uint32_t batch_tokens;
     int32_t threads;
 };
 
@@ -55,9 +56,13 @@ struct llama_abi {
     /* NULL when it cannot be opened; why (why_size bytes) then says so in one clause. */
     struct llama_engine *(*open)(const struct llama_abi_opts *opts, char *why, size_t why_size);
     void (*close)(struct llama_engine *g);
+    /* Memory of one sequence's cache; and room for so many of them, once, before anything is read. False: no memory. */
+    uint64_t (*sequence_bytes)(const struct llama_engine *g);
+    bool (*make_room)(struct llama_engine *g, uint32_t sequences, char *why, size_t why_size);
 
     uint32_t (*context_tokens)(const struct llama_engine *g);
     size_t (*vocab_count)(const struct llama_engine *g);
+    int32_t (*first_token)(const struct llama_engine *g); /* every text of the model begins with it; -1: none does */
     unsigned (*token_kind)(const struct llama_engine *g, int32_t id);
     /* Both write at most max and return how many there are in all, as snprintf does. special: control tokens are
      * parsed. */
@@ -69,6 +74,8 @@ struct llama_abi {
 
     /* Forgets everything of a sequence from this position on. */
     void (*forget)(struct llama_engine *g, int32_t sequence, int32_t from);
+    /* Sequence `to` is now the first n tokens of `from`, and nothing else. */
+    void (*copy)(struct llama_engine *g, int32_t from, int32_t to, int32_t n);
     /* Reads n tokens, at most batch_tokens. logits(g, i) is then [vocab_count] for token i if it was wanted. */
     enum llama_abi_status (*decode)(struct llama_engine *g, const struct llama_abi_token *tokens, size_t n);
     const float *(*logits)(struct llama_engine *g, size_t i);
