@@ -76,9 +76,7 @@ void help_map(FILE *out)
     for (size_t i = 0; commands[i]; i++)
         if (commands[i] != &command_help && commands[i] != &command_version)
             fprintf(out, "  clio %-11s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("Start with clio demo. clio help COMMAND explains one, clio help config the keys, clio help models\nhow "
-          "models are named.\n",
-          out);
+    fputs("Start with clio demo. clio help COMMAND explains one; clio help config and help models the rest.\n", out);
 }
 
 static void help_config(FILE *out)
