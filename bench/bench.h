@@ -11,6 +11,7 @@
 /* Gets the arguments behind the benchmark's name. */
 typedef enum err bench_fn(int argc, char **argv, struct error *e);
 
+bench_fn bench_complete;
 bench_fn bench_encode;
 bench_fn bench_http;
 bench_fn bench_kmeans;

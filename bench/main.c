@@ -8,6 +8,10 @@ static const struct benchmark {
     const char *name, *summary;
     bench_fn *run;
 } benchmarks[] = {
+    {"complete",
+     "facets by a local model, many conversations at once and one at a time: [--model local:NAME] [--texts FILE.jsonl] "
+     "[--short 64] [--long 64] [--rounds 1] [--threads N]",
+     bench_complete},
     {"encode",
      "sentence vectors: --model minilm|mpnet [--arithmetic bytes|floats] [--texts FILE] [--limit N] [--max-tokens N] "
      "[--threads N] [--check N texts against floats] [--save FILE.npy]; without --texts made-up ones of --synthetic N "

@@ -6,9 +6,10 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-    &command_demo, &command_run,    &command_estimate, &command_import,  &command_status,
-    &command_tree, &command_serve,  &command_export,   &command_facets,  &command_quarantine,
-    &command_init, &command_doctor, &command_help,     &command_version, NULL,
+    &command_demo,   &command_run,    &command_estimate,   &command_import,
+    &command_status, &command_tree,   &command_serve,      &command_export,
+    &command_facets, &command_models, &command_quarantine, &command_init,
+    &command_doctor, &command_help,   &command_version,    NULL,
 };
 
 const struct command *command_find(const char *name)

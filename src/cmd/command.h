@@ -67,8 +67,8 @@ struct command {
 };
 
 extern const struct command command_run, command_demo, command_estimate, command_import, command_quarantine,
-    command_status, command_tree, command_export, command_serve, command_facets, command_doctor, command_init,
-    command_help, command_version;
+    command_status, command_tree, command_export, command_serve, command_facets, command_models, command_doctor,
+    command_init, command_help, command_version;
 
 extern const struct command *const commands[]; /* NULL behind the last */
 

@@ -15,6 +15,7 @@ static const struct option_row options[] = {
     {"data", 0, OPTION_TEXT, "FILE", "other conversations than ShareGPT's; they count as public"},
     JOB_OPTION_CONFIG,
     {"model", 'm', OPTION_TEXT, "SPEC", "the model that reads and names"},
+    JOB_OPTION_MODELS,
     {"embed", 0, OPTION_TEXT, "SPEC", "the embedding model"},
     {"seed", 0, OPTION_COUNT, "N", "of everything random"},
     {"threads", 't', OPTION_COUNT, "N", "processors to use"},

@@ -9,6 +9,7 @@
 
 static const struct option_row options[] = {
     JOB_OPTION_CONFIG,
+    JOB_OPTION_MODELS,
     {"json", 'j', OPTION_FLAG, NULL, "the findings as one JSON object"},
     {0},
 };
@@ -69,7 +70,8 @@ static void check_model(struct exam *x, const char *role, struct str spec)
     struct model m = {0};
     struct error e = {0};
     double started = clock_seconds();
-    struct model_opts opts = {.par = x->job.par, .base_folder = str_of(x->job.config_folder)};
+    struct model_opts opts;
+    job_model_opts(&x->job, &opts);
     if (model_open(spec, &opts, &m, &e) != ERR_OK) {
         found(x, HEALTH_FAIL, role, e.hint, "%s", e.text);
         return;

@@ -49,16 +49,30 @@ enum err job_load_prices(const struct config *config, const char *folder, struct
     return result;
 }
 
-/* The price file is kept with the configuration, as an absolute path, so that going on needs no option. */
-static enum err choose_prices(struct job *j, const struct args *args, struct error *e)
+/* A path in an option is kept with the configuration, as an absolute one, so that going on needs no option. */
+static void take_path(struct job *j, const struct args *args, const char *name, struct str *key)
 {
     char real[PATH_MAX];
-    const char *option = args_given(args, "prices");
+    const char *option = args_given(args, name);
     if (option && *option && realpath(option, real))
         option = str_dupz(&j->arena, str_of(real));
     if (option)
-        j->config.prices = str_of(option);
+        *key = str_of(option);
+}
+
+static enum err choose_prices(struct job *j, const struct args *args, struct error *e)
+{
+    take_path(j, args, "prices", &j->config.prices);
     return job_load_prices(&j->config, j->config_folder, &j->prices, e);
+}
+
+void job_model_opts(struct job *j, struct model_opts *out)
+{
+    *out = (struct model_opts){
+        .par = j->par,
+        .base_folder = str_of(j->config_folder),
+        .model_folder = str_of(path_from(&j->arena, j->config_folder, j->config.model_folder)),
+    };
 }
 
 static enum err take_limits(struct job *j, const struct args *args, struct error *e)
@@ -194,6 +208,7 @@ enum err job_configure(struct job *j, const struct job_request *want, struct err
         result = config_set(&j->config, want->presets[i].key, str_of(want->presets[i].value), want->presets[i].key, e);
     if (result == ERR_OK)
         result = apply_overrides(j, want->args, e);
+    take_path(j, want->args, "model-dir", &j->config.model_folder);
     return result == ERR_OK ? config_check(&j->config, e) : result;
 }
 
@@ -264,12 +279,12 @@ static enum err fill_context(struct job *j, const struct job_request *want, stru
         inputs[i].path = want->files[i];
     j->context = (struct stage_context){
         .config = &j->config,
-        .model_opts = {.base_folder = str_of(j->config_folder)},
         .prices = &j->prices,
         .prompts = j->prompts,
         .inputs = inputs,
         .inputs_count = want->files_count,
     };
+    job_model_opts(j, &j->context.model_opts);
     enum err result = take_limits(j, want->args, e);
     if (result != ERR_OK)
         return result;

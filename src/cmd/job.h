@@ -77,6 +77,9 @@ void job_hint(struct job *j, const struct args *args, struct error *e);
  */
 job_finish_fn job_finish;
 
+/* How a configured job opens models. */
+void job_model_opts(struct job *j, struct model_opts *out);
+
 /* The prices a configuration names; relative paths in it start from the folder ("": where we are). */
 MUST_USE enum err job_load_prices(const struct config *config, const char *folder, struct prices *out, struct error *e);
 
@@ -84,6 +87,10 @@ MUST_USE enum err job_load_prices(const struct config *config, const char *folde
 #define JOB_OPTION_PRICES                                                                                              \
     {                                                                                                                  \
         "prices", 0, OPTION_TEXT, "FILE", "take what models cost from FILE (clio estimate --list-prices writes one)"   \
+    }
+#define JOB_OPTION_MODELS                                                                                              \
+    {                                                                                                                  \
+        "model-dir", 0, OPTION_TEXT, "FOLDER", "look for local: models in FOLDER before the cache"                     \
     }
 #define JOB_OPTION_CONFIG                                                                                              \
     {                                                                                                                  \

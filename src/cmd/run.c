@@ -12,6 +12,7 @@ static const struct option_row options[] = {
     {"account-per-conversation", 0, OPTION_FLAG, NULL, "the data has no accounts: count every conversation as one"},
     {"k", 'k', OPTION_COUNT, "N", "number of base clusters"},
     {"model", 'm', OPTION_TEXT, "SPEC", "the model that reads and names, for example local:NAME or openai:MODEL@URL"},
+    JOB_OPTION_MODELS,
     {"embed", 0, OPTION_TEXT, "SPEC", "the embedding model, for example encoder:all-MiniLM-L6-v2"},
     {"seed", 0, OPTION_COUNT, "N", "of everything random"},
     {"threads", 't', OPTION_COUNT, "N", "processors to use; no result depends on it"},

@@ -88,6 +88,7 @@ struct config {
     uint64_t min_cell_accounts;               /* a breakdown, week or density cell; likewise */
     uint64_t audit_min;                       /* ratings below are withheld: 3 */
 
+    struct str model_folder; /* local: models are looked for there first; may be empty */
     struct str prices;       /* a price file instead of the program's own; empty: that one */
     double max_failed_share; /* a stage fails above this share of quarantined records: 0.2 */
     uint64_t seed;

@@ -22,6 +22,8 @@ const struct key_row config_keys[] = {
     {"models.embed", KEY_TEXT, AT(model_embed), 0, 0, "encoder:all-mpnet-base-v2", {0}, false,
      "turns sentences into vectors: encoder:NAME or encoder:FOLDER (with #fp32 behind it: slow, plain arithmetic), "
      "openai:MODEL@URL, file:V.npy (rows in input order), hash:768 (tests)"},
+    {"model_folder", KEY_TEXT, AT(model_folder), 0, 0, "", {0}, false,
+     "a folder where local: models are looked for before the cache; empty: none"},
     {"one_call", KEY_BOOL, AT(one_call), 0, 0, "true", {0}, false,
      "ask all facets in one answer; false: one call a facet"},
     {"sample_by", KEY_CHOICE, AT(sample_by), 0, 2, "conversations", {"conversations", "completions"}, false,
