@@ -1,11 +1,11 @@
 /*
  * complete.c: facets of conversations by a local model, many at once and one at a time, in turns, on the same texts.
- * Texts are cut from --texts (JSON lines with "messages"); times are walls, so the machine should have nothing else to
- * do. One JSON line a size and way, and one that compares.
+ * Texts are cut from --texts (JSON lines with "messages"). Times are the wall's, so the machine should have nothing
+ * else to do; where it has, --cpu with --threads 1 counts what the process itself used. One JSON line a size and way,
+ * and one that compares.
  */
 #include "bench.h"
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "facets/plan.h"
@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { WAYS = 4, SIZES = 2, TEXTS_BYTES_MAX = 64 << 20, READING_TEXTS = 3 };
 
@@ -49,7 +50,15 @@ struct trial {
     size_t counts[SIZES], tokens[SIZES];
     struct work work[SIZES][WAYS];
     double reading; /* tokens a second */
+    bool cpu;       /* seconds are the process's, not the wall's */
 };
+
+static double seconds_now(const struct trial *t)
+{
+    struct timespec now;
+    clock_gettime(t->cpu ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
 
 /* ---- texts ---- */
 
@@ -192,9 +201,9 @@ static enum err measure(struct trial *t, size_t s, size_t w, struct error *e)
     k->usage = (struct usage){0};
     k->done = k->failed = 0;
     arena_clear(&k->arena);
-    double started = clock_seconds();
+    double started = seconds_now(t);
     enum err result = model_complete(&t->models[ways[w].one_sequence], k->requests, k->n, on_answer, k, NULL, e);
-    double seconds = clock_seconds() - started;
+    double seconds = seconds_now(t) - started;
     k->seconds = before > 0 && before < seconds ? before : seconds;
     return result;
 }
@@ -212,9 +221,9 @@ static enum err measure_reading(struct trial *t, struct error *e)
         asks[i] = (struct ask){t->conversations[1][t->counts[1] + i], &schema};
         requests[i] = (struct request){.asks = &asks[i], .asks_count = 1, .seed = 1};
     }
-    double started = clock_seconds();
+    double started = seconds_now(t);
     enum err result = model_complete(&t->models[0], requests, READING_TEXTS, on_answer, &k, NULL, e);
-    double rate = (double)(k.usage.tokens_in - k.usage.tokens_cached) / (clock_seconds() - started);
+    double rate = (double)(k.usage.tokens_in - k.usage.tokens_cached) / (seconds_now(t) - started);
     t->reading = rate > t->reading ? rate : t->reading;
     arena_release(&k.arena);
     return result;
@@ -246,14 +255,13 @@ static void print(const struct trial *t, size_t s, size_t w)
 {
     const struct work *k = &t->work[s][w];
     double own = (double)(k->usage.tokens_in - k->usage.tokens_cached + k->usage.tokens_out);
-    printf(
-        "{\"bench\":\"complete\",\"way\":\"%s\",\"conversations\":%zu,\"tokens\":%zu,\"at_once\":%zu,\"seconds\":%.1f,"
-        "\"per_minute\":%.1f,\"failed\":%zu,\"tokens_in\":%llu,\"tokens_cached\":%llu,\"tokens_out\":%llu,"
-        "\"share_of_bound\":%.2f}\n",
-        ways[w].name, t->counts[s], t->tokens[s], t->models[ways[w].one_sequence].info.in_flight, k->seconds,
-        60 * (double)t->counts[s] / k->seconds, k->failed, (unsigned long long)k->usage.tokens_in,
-        (unsigned long long)k->usage.tokens_cached, (unsigned long long)k->usage.tokens_out,
-        own / t->reading / k->seconds);
+    printf("{\"bench\":\"complete\",\"way\":\"%s\",\"conversations\":%zu,\"tokens\":%zu,\"at_once\":%zu,\"%s\":%.1f,"
+           "\"per_minute\":%.1f,\"failed\":%zu,\"tokens_in\":%llu,\"tokens_cached\":%llu,\"tokens_out\":%llu,"
+           "\"share_of_bound\":%.2f}\n",
+           ways[w].name, t->counts[s], t->tokens[s], t->models[ways[w].one_sequence].info.in_flight,
+           t->cpu ? "cpu_seconds" : "seconds", k->seconds, 60 * (double)t->counts[s] / k->seconds, k->failed,
+           (unsigned long long)k->usage.tokens_in, (unsigned long long)k->usage.tokens_cached,
+           (unsigned long long)k->usage.tokens_out, own / t->reading / k->seconds);
 }
 
 static void print_all(const struct trial *t)
@@ -302,6 +310,8 @@ enum err bench_complete(int argc, char **argv, struct error *e)
         result = bench_number(argc, argv, "--rounds", 100, &rounds, e);
     if (result == ERR_OK)
         result = bench_number(argc, argv, "--threads", 1024, &threads, e);
+    for (int i = 0; i < argc; i++)
+        t.cpu = t.cpu || strcmp(argv[i], "--cpu") == 0;
     struct par *par = par_new(threads);
     for (size_t i = 0; i < 2 && result == ERR_OK; i++)
         result = model_open(str_of(spec), &(struct model_opts){.par = par, .one_sequence = i == 1}, &t.models[i], e);

@@ -10,7 +10,7 @@ static const struct benchmark {
 } benchmarks[] = {
     {"complete",
      "facets by a local model, many conversations at once and one at a time: [--model local:NAME] [--texts FILE.jsonl] "
-     "[--short 64] [--long 64] [--rounds 1] [--threads N]",
+     "[--short 64] [--long 64] [--rounds 1] [--threads N] [--cpu]",
      bench_complete},
     {"encode",
      "sentence vectors: --model minilm|mpnet [--arithmetic bytes|floats] [--texts FILE] [--limit N] [--max-tokens N] "
