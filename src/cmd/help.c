@@ -76,7 +76,7 @@ void help_map(FILE *out)
     for (size_t i = 0; commands[i]; i++)
         if (commands[i] != &command_help && commands[i] != &command_version)
             fprintf(out, "  clio %-11s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("Start with clio demo. clio help COMMAND explains one; clio help config and help models the rest.\n", out);
+    fputs("Start with clio demo. clio help COMMAND explains one; clio help config and help kinds the rest.\n", out);
 }
 
 static void help_config(FILE *out)
@@ -94,7 +94,7 @@ static void help_config(FILE *out)
           out);
 }
 
-static void help_models(FILE *out)
+static void help_kinds(FILE *out)
 {
     const char *name, *fallback, *help;
     fputs("A model is named by its kind. --model and --embed name one, or the configuration's models.\n\n", out);
@@ -135,8 +135,8 @@ static enum err run(const struct args *args, struct error *e)
         help_config(stdout);
         return ERR_OK;
     }
-    if (strcmp(args->rest[0], "models") == 0) {
-        help_models(stdout);
+    if (strcmp(args->rest[0], "kinds") == 0) {
+        help_kinds(stdout);
         return ERR_OK;
     }
     const struct command *c = command_find(args->rest[0]);
@@ -148,11 +148,11 @@ static enum err run(const struct args *args, struct error *e)
 
 const struct command command_help = {
     .name = "help",
-    .summary = "Explain a command, the configuration, or how models are named",
-    .usage = "[COMMAND | config | models] [--man | --completion SHELL]",
+    .summary = "Explain a command, the configuration, or the kinds of models",
+    .usage = "[COMMAND | config | kinds] [--man | --completion SHELL]",
     .examples = "clio help run\n"
                 "clio help config\n"
-                "clio help models\n"
+                "clio help kinds\n"
                 "clio help --man | man -l -\n"
                 "clio help --completion bash > ~/.local/share/bash-completion/completions/clio",
     .options = options,
