@@ -3,7 +3,7 @@ set -eu
 . tests/cli/assert.inc
 
 expect 0
-[ "$(wc -l <"$out")" -le 16 ] || fail "the map of commands is longer than a glance"
+[ "$(wc -l <"$out")" -le 15 ] || fail "the map of commands is longer than a glance"
 says 'clio demo'
 cp "$out" "$scratch/map"
 expect 0 --help
