@@ -95,6 +95,10 @@ static void refine(struct km *m, size_t iters_max, struct kmeans_fast_report *re
             km_find_near(m);
         report->swaps += swaps;
         moved = km_assign_near(m);
+        if (iter > 0 && (iter <= SWAP_FROM || iter % NEAR_EVERY == NEAR_EVERY - 1) && km_widen(m)) {
+            moved = m->rows.n;
+            km_find_near(m);
+        }
     }
     report->iters = iter;
     km_sort(m);

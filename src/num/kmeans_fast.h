@@ -3,11 +3,11 @@
  * row with every centroid; this one nearly never does.
  *
  * Method   Rows and centroids are 8-bit codes. Start: D^2 draws within about sqrt(k) towns (kmeans_seed.h). Then, as in
- * k2-means (Agustsson, Timofte, Van Gool 2016), a row is compared with the 48 centroids nearest to its own, until one
- * row in a thousand moves; meanwhile centroids of little use go where they are missed (kmeans_swap.h). The last means
- * and labels come from the rows as floats. With clear clusters the cost is below that of k-means++ with Lloyd's; a
- * row's label is the nearest of all centroids but for one row in some thousands.                               Layer:
- * num.
+ * k2-means (Agustsson, Timofte, Van Gool 2016), a row is compared with the centroids nearest to its own (48 of them;
+ * more, up to 768, where one row in fifty has a nearer one elsewhere), until one row in a thousand moves; meanwhile
+ * centroids of little use go where they are missed (kmeans_swap.h). The last means and labels come from the rows as
+ * floats. With clear clusters the cost is below that of k-means++ with Lloyd's; a row's label is the nearest of all
+ * centroids but for one row in some thousands.                               Layer: num.
  */
 #ifndef CLIO_NUM_KMEANS_FAST_H
 #define CLIO_NUM_KMEANS_FAST_H

@@ -10,7 +10,6 @@
 #include <string.h>
 
 enum {
-    ROOM = 4 * KM_NEAR,
     ALL_K = 4096, /* so many centroids are all compared with one another */
 };
 
@@ -18,6 +17,7 @@ struct thread {
     struct panel panel;
     struct block block;
     float *scores;
+    uint64_t *keys; /* [4 near_count] */
 };
 
 /* Centroids that look together: of one home, or any where all look at all. */
@@ -43,16 +43,16 @@ static uint64_t key_of(float score, uint32_t id)
 
 /* The best `want` of the panel's centroids but `self`: ids [want], in no order but always the same. Fewer where there
  * are fewer. */
-static size_t best_of(const struct panel *p, const float *scores, uint32_t self, size_t want, uint32_t *ids)
+static size_t best_of(const struct panel *p, const float *scores, uint32_t self, size_t want, uint64_t *keys,
+                      uint32_t *ids)
 {
-    uint64_t keys[ROOM];
-    size_t n = 0;
+    size_t n = 0, room = 4 * (want + 1);
     float floor = -INFINITY;
     for (size_t j = 0; j < p->count; j++) {
         if (!(scores[j] > floor) || p->ids[j] == self)
             continue;
         keys[n++] = key_of(scores[j], p->ids[j]);
-        if (n == ROOM) {
+        if (n == room) {
             uint32_t last = 0;
             select_least(keys, n, want);
             n = want;
@@ -93,7 +93,8 @@ static void find_piece(void *arg, size_t at, size_t worker)
             uint32_t *near = m->near + centres[i] * m->near_count;
             near[0] = centres[i];
             size_t found =
-                want ? best_of(panel, t->scores + i * coded_padded(panel->count), centres[i], want, near + 1) : 0;
+                want ? best_of(panel, t->scores + i * coded_padded(panel->count), centres[i], want, t->keys, near + 1)
+                     : 0;
             for (size_t j = 1 + found; j < m->near_count; j++)
                 near[j] = centres[i];
         }
@@ -139,7 +140,8 @@ void km_find_near(struct km *m)
     }
     for (size_t t = 0; t < threads; t++)
         a.threads[t] = (struct thread){panel_new(m->rows.kernels, room, stride), block_new(stride),
-                                       mem_aligned(CODED_ROWS * coded_padded(room ? room : k), sizeof(float))};
+                                       mem_aligned(CODED_ROWS * coded_padded(room ? room : k), sizeof(float)),
+                                       mem_new(4 * m->near_count, sizeof(uint64_t))};
     par_for(m->par, pieces, find_piece, &a);
     for (size_t i = 0; i < pieces; i++) {
         size_t h = a.pieces[i].home;
@@ -149,6 +151,7 @@ void km_find_near(struct km *m)
         panel_free(&a.threads[t].panel);
         block_free(&a.threads[t].block);
         free(a.threads[t].scores);
+        free(a.threads[t].keys);
     }
     panel_free(&a.all);
     homes_free(&a.homes);

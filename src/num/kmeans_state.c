@@ -10,7 +10,18 @@
 enum {
     SUM_ROWS = 128, /* added in floats, before doubles take over */
     AHEAD = 4,
+    WIDEN_SAMPLE = 1024,
+    WIDEN_MISSED = 50, /* one row in so many may miss its nearest centroid */
 };
+
+static void make_lists(struct km *m, size_t near_count)
+{
+    size_t k = m->means.n;
+    m->near_count = near_count < k ? near_count : k;
+    m->near = mem_grow(m->near, k * m->near_count, sizeof *m->near);
+    for (size_t c = 0; c <= k; c++)
+        m->near_ends[c] = c * m->near_count;
+}
 
 struct km km_new(const struct coded *rows, struct mat means, bool spherical, struct par *par)
 {
@@ -23,11 +34,8 @@ struct km km_new(const struct coded *rows, struct mat means, bool spherical, str
     m.order = mem_new(n, sizeof *m.order);
     m.starts = mem_new(k + 1, sizeof *m.starts);
     m.homes = mem_zero(k, sizeof *m.homes);
-    m.near_count = k < KM_NEAR ? k : KM_NEAR;
-    m.near = mem_zero(k * m.near_count, sizeof *m.near);
     m.near_ends = mem_new(k + 1, sizeof *m.near_ends);
-    for (size_t c = 0; c <= k; c++)
-        m.near_ends[c] = c * m.near_count;
+    make_lists(&m, KM_NEAR);
     m.touched = mem_new(k, sizeof *m.touched);
     m.changed = mem_new(k, sizeof *m.changed);
     m.skip = mem_zero(k, sizeof *m.skip);
@@ -157,6 +165,35 @@ size_t km_assign_all(struct km *m)
                                            .squared = m->squared},
                             m->par);
     return km_take_labels(m);
+}
+
+bool km_widen(struct km *m)
+{
+    size_t n = m->rows.n, sample = n < WIDEN_SAMPLE ? n : WIDEN_SAMPLE, missed = 0, starts[2] = {0, sample};
+    if (m->near_count == m->means.n || m->near_count >= KM_NEAR_MAX)
+        return false;
+    uint32_t *rows = mem_new(sample, sizeof *rows);
+    float *squared = mem_new(n, sizeof *squared);
+    for (size_t i = 0; i < sample; i++)
+        rows[i] = (uint32_t)(i * n / sample);
+    m->products += look_run(&(struct look){.rows = &m->rows,
+                                           .centres = &m->centres,
+                                           .groups = 1,
+                                           .order = rows,
+                                           .starts = starts,
+                                           .labels = m->next,
+                                           .squared = squared},
+                            m->par);
+    for (size_t i = 0; i < sample; i++)
+        missed += squared[rows[i]] < m->squared[rows[i]];
+    bool few = missed * WIDEN_MISSED < sample;
+    if (!few) {
+        make_lists(m, 2 * m->near_count);
+        memset(m->touched, true, m->means.n * sizeof *m->touched);
+    }
+    free(rows);
+    free(squared);
+    return !few;
 }
 
 /* A cluster whose rows and whose near centroids are as they were needs no look. */

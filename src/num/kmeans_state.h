@@ -9,8 +9,9 @@
 
 #include <stdbool.h>
 
-/* How many centroids a row is compared with: those nearest to its own. */
-enum { KM_NEAR = 48 };
+/* How many centroids a row is compared with: those nearest to its own. The first is where clusters are clear; where
+ * they are not, more are needed (km_widen()). */
+enum { KM_NEAR = 48, KM_NEAR_MAX = 768 };
 
 struct km {
     struct par *par;
@@ -55,6 +56,9 @@ size_t km_take_labels(struct km *m);
 
 /* The near centroids of each centroid (kmeans_near.c). */
 void km_find_near(struct km *m);
+/* Compares some rows with all centroids; where too many have a nearer one than those near their own, doubles the lists
+ * and returns true: then km_find_near(). */
+bool km_widen(struct km *m);
 
 /*
  * The rule for empty clusters: in order of their numbers they take the rows farthest from their own centroids (the
