@@ -229,7 +229,7 @@ enum err bench_http(int argc, char **argv, struct error *e)
 {
     struct load l = {.waves = 50, .seconds = 60, .provider = bench_option(argc, argv, "--provider", "openai")};
     const char *rates = bench_option(argc, argv, "--rate", NULL);
-    size_t latency = 200, settings[SETTINGS_MAX], n, most = 5000;
+    size_t latency = 200, settings[SETTINGS_MAX], n = 0, most = 5000;
     enum err err = bench_number(argc, argv, "--waves", 1000000, &l.waves, e);
     if (err == ERR_OK)
         err = bench_number(argc, argv, "--seconds", 3600, &l.seconds, e);

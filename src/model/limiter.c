@@ -120,7 +120,8 @@ static void cut(struct limiter *l, double retry_after, double now)
             l->rate_before_cut = l->rate;
             l->share_at_cut = share;
         }
-        l->cuts_on_trial += isfinite(l->ceiling); /* the first ones are too rough to tell anything by their failure */
+        if (isfinite(l->ceiling)) /* the first ones are too rough to tell anything by their failure */
+            l->cuts_on_trial++;
         if (isfinite(l->rate)) {
             double reached = n / fmax(SPAN_S, now - l->refused_since);
             double passes = fmin(l->rate, reached) * fmax(1 - fmax(0, share - l->noise), 0.5);
