@@ -12,7 +12,10 @@ import os
 import resource
 import time
 
-import httpx
+try:
+    import httpx2 as httpx  # of the openai package since version 3
+except ImportError:
+    import httpx
 import openai
 
 FILLER = ("I would like to repair the gears of my bicycle before the weekend and do not know where to begin, since the "

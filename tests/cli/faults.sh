@@ -52,6 +52,7 @@ for four in "429 500 502 503" "529 reset error-in-band truncated" "timeout timeo
     part=$((part + 1)) staying= record=20
     for name in $four; do staying="$staying $name:0"; done
     made 20 $staying
+    case $four in timeout*) mock_config "$scratch/config.json" "&timeout=1" ;; *) mock_config "$scratch/config.json" ;; esac
     runs 0 "$scratch/staying-$part"
     for name in $four; do
         set_aside "$scratch/staying-$part" $record "the model did not answer"
