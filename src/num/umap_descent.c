@@ -14,6 +14,9 @@ enum {
     ALONE = 4096,  /* rows up to which one thread is faster than meeting after every set */
 };
 
+/* Learning rate at the start. Half the reference's: more of the neighbours stay, and the groups stay in order. */
+static const float RATE = 0.5f;
+
 /*
  * What makes the bytes the same for any number of threads: a set's vertices see all others as they were when the set
  * began, and their new places are put in force when it ends. Neighbours are in different sets as a rule, so nearly
@@ -106,14 +109,12 @@ static void move_group(const struct descent *d, size_t first, const uint16_t *or
                 w->x[t * UMAP_LANES + l] = d->x[due[t]];
                 w->y[t * UMAP_LANES + l] = d->y[due[t]];
             }
-            if (l == 0)
-                most = w->drawn[order[0]];
         }
         for (size_t i = 0; i < rounds * UMAP_NEGATIVES; i++)
             w->from[i] = (uint16_t)(rng_u64(r) % OTHERS);
         d->forces->pull(&(struct umap_pull){
             .curve = d->moves.curve,
-            .rate = 1 - (float)d->epoch / (float)d->moves.epochs,
+            .rate = RATE * (1 - (float)d->epoch / (float)d->moves.epochs),
             .rounds = rounds,
             .drawn = drawn,
             .x = w->x,
