@@ -3,13 +3,17 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cmd/job.h"
+#include "pipeline/estimate.h"
 
 #include <string.h>
 #include <unistd.h>
 
 static const struct option_row options[] = {
     JOB_OPTION_CONFIG,
+    {"model", 'm', OPTION_TEXT, "SPEC", "the model that reads and names"},
     JOB_OPTION_MODELS,
+    {"embed", 0, OPTION_TEXT, "SPEC", "the embedding model"},
+    {"limit", 'n', OPTION_COUNT, "N", "as if reading FILE stopped after N conversations"},
     {"json", 'j', OPTION_FLAG, NULL, "the findings as one JSON object"},
     {0},
 };
@@ -17,6 +21,13 @@ static const struct option_row options[] = {
 enum health { HEALTH_OK, HEALTH_WARN, HEALTH_FAIL };
 
 static const char *const health_names[] = {[HEALTH_OK] = "ok", [HEALTH_WARN] = "warn", [HEALTH_FAIL] = "fail"};
+
+static const double GIB = 1024.0 * 1024.0 * 1024.0;
+
+/* What a run holds in memory, about: the program with its encoder's weights, a language model in this process, and the
+ * vectors of a tree with what is made of them (a scripted run of 4,000 conversations, 12 MB of vectors, peaked at 34
+ * MB). */
+static const double PROGRAM_GIB = 0.6, LOCAL_MODEL_GIB = 1.9, VECTORS_TIMES = 2;
 
 /* Everything found so far, printed at once or gathered as JSON. */
 struct exam {
@@ -26,6 +37,7 @@ struct exam {
     bool as_json;
     size_t counts[3];
     const struct args *args;
+    double width; /* of the embedding model, once it is open; 0: not known */
 };
 
 static void found(struct exam *x, enum health h, const char *what, const char *fix, const char *fmt, ...) PRINTF(5, 6);
@@ -57,12 +69,53 @@ static bool check_config(struct exam *x)
 {
     struct error e = {0};
     const char *file = args_text(x->args, "config", "the defaults");
-    if (job_configure(&x->job, &(struct job_request){.args = x->args}, &e) != ERR_OK) {
+    const struct job_request want = {.args = x->args, .files = x->args->rest, .files_count = x->args->rest_count};
+    if (job_prepare(&x->job, &want, &e) != ERR_OK) {
         found(x, HEALTH_FAIL, "configuration", e.hint, "%s", e.text);
         return false;
     }
     found(x, HEALTH_OK, "configuration", NULL, "%s, %zu facets", file, x->job.config.facets_count);
     return true;
+}
+
+static void check_key(struct exam *x, const char *role, const struct probe *p)
+{
+    if (*p->key_from)
+        found(x, HEALTH_OK, role, NULL, "a key is there, from %s", p->key_from);
+    else if (p->elsewhere)
+        found(x, HEALTH_WARN, role,
+              "set CLIO_OPENAI_KEY or CLIO_ANTHROPIC_KEY in the environment, or key_file=FILE in the model's options",
+              "no key for a server on another computer");
+}
+
+static void check_listed(struct exam *x, const char *role, const struct model *m, const struct probe *p)
+{
+    char fix[200];
+    snprintf(fix, sizeof fix, "%s%s%s", *p->like_it ? "did you mean " : "name a model the server has", p->like_it,
+             *p->like_it ? "?" : "");
+    if (p->model == PROBE_NOT_LISTED)
+        found(x, HEALTH_FAIL, role, fix, "the server does not know the model of %s", m->info.name);
+    else if (p->model == PROBE_LISTED)
+        found(x, HEALTH_OK, role, NULL, "the server has the model");
+    else
+        found(x, HEALTH_OK, role, NULL, "the server lists no models; the first question will show");
+}
+
+/* A server is asked for its list of models: no conversation goes there. */
+static void check_server(struct exam *x, const char *role, const struct model *m)
+{
+    struct probe p;
+    struct error e = {0};
+    enum err result = m->ops->probe(m->ctx, &p, &e);
+    check_key(x, role, &p);
+    if (result != ERR_OK) {
+        found(x, HEALTH_FAIL, role, result == ERR_AUTH ? e.hint : "look whether it runs, and at its address", "%s",
+              e.text);
+        return;
+    }
+    found(x, HEALTH_OK, role, NULL, "the server answers in %.0f ms (%.0f ms with the connection's set-up)",
+          1000 * p.next_s, 1000 * p.first_s);
+    check_listed(x, role, m, &p);
 }
 
 static void check_model(struct exam *x, const char *role, struct str spec)
@@ -79,6 +132,9 @@ static void check_model(struct exam *x, const char *role, struct str spec)
     found(x, m.info.scripted ? HEALTH_WARN : HEALTH_OK, role,
           "a stand-in for tests: name a real model in the configuration", "%s (%s), opened in %.1f s", m.info.name,
           m.info.identity, clock_seconds() - started);
+    if (m.ops->probe)
+        check_server(x, role, &m);
+    x->width = m.ops->embed ? (double)m.info.width : x->width;
     model_close(&m);
 }
 
@@ -113,11 +169,54 @@ static void check_languages(struct exam *x)
     }
 }
 
+static double ram_gib(void)
+{
+    return (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / GIB;
+}
+
+static double memory_needed(const struct exam *x, double conversations)
+{
+    const struct config *c = &x->job.config;
+    size_t trees = 0;
+    bool local = str_has_prefix(c->model_fast, STR("local:")) || str_has_prefix(c->model_strong, STR("local:"));
+    for (size_t i = 0; i < c->facets_count; i++)
+        trees += c->facets[i].cluster;
+    double vectors = conversations * x->width * sizeof(float) / GIB;
+    return PROGRAM_GIB + (local ? LOCAL_MODEL_GIB : 0) + VECTORS_TIMES * vectors * (double)trees;
+}
+
+/* What a run of these files would take of the disk and the memory, from the estimate's rehearsal on a sample of them.
+ */
+static void check_input(struct exam *x)
+{
+    const enum plan all[PIPELINE_STAGES] = {0};
+    struct estimate estimate;
+    struct error e = {0};
+    if (x->args->rest_count == 0)
+        return;
+    x->job.context.par = x->job.par;
+    if (estimate_make(&x->job.context, all, NULL, &estimate, &e) != ERR_OK) {
+        found(x, HEALTH_FAIL, "input", e.hint, "%s", e.text);
+        return;
+    }
+    double n = (double)estimate.conversations, disk = estimate.total[MEASURE_BYTES].at[CASE_WORST] / GIB,
+           room = (double)file_free_bytes(".") / GIB, memory = memory_needed(x, n);
+    found(x, HEALTH_OK, "input", NULL, "%.0f conversations", n);
+    if (room >= 0)
+        found(x, disk > room ? HEALTH_FAIL : HEALTH_OK, "disk for it", "make room, or work in a folder on another disk",
+              "a run takes at most %.2f GiB, %.1f GiB are free here", disk, room);
+    found(x,
+          memory > ram_gib()         ? HEALTH_FAIL
+          : memory > 0.8 * ram_gib() ? HEALTH_WARN
+                                     : HEALTH_OK,
+          "memory for it",
+          "take a sample (--sample N), a smaller embedding model (--embed encoder:all-MiniLM-L6-v2) or a smaller model",
+          "a run takes about %.1f GiB of %.1f GiB", memory, ram_gib());
+}
+
 static void check_machine(struct exam *x)
 {
-    double gib = 1024.0 * 1024.0 * 1024.0;
-    double free_gib = (double)file_free_bytes(".") / gib;
-    double ram_gib = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / gib;
+    double free_gib = (double)file_free_bytes(".") / GIB;
     int64_t now = clock_unix_ms() / 1000;
     char time[24];
     if (free_gib >= 0)
@@ -126,8 +225,8 @@ static void check_machine(struct exam *x)
               : free_gib < 1 ? HEALTH_WARN
                              : HEALTH_OK,
               "disk", "make room, or work in a folder on another disk", "%.1f GiB free here", free_gib);
-    found(x, ram_gib < 2.5 ? HEALTH_WARN : HEALTH_OK, "memory",
-          "take a smaller model: --model local:qwen2.5-coder-0.5b", "%.1f GiB", ram_gib);
+    found(x, memory_needed(x, 0) > ram_gib() ? HEALTH_WARN : HEALTH_OK, "memory",
+          "take a smaller model: --model local:qwen2.5-coder-0.5b", "%.1f GiB", ram_gib());
     struct par *all = par_new(0);
     found(x, HEALTH_OK, "processors", NULL, "%zu", par_threads(all));
     par_free(all);
@@ -149,13 +248,14 @@ static void check_page(struct exam *x)
 static enum err run(const struct args *args, struct error *e)
 {
     struct exam x = {.as_json = args_flag(args, "json"), .args = args, .job = {.run.lock_fd = -1}};
-    enum err result = args_rest(args, 0, 0, "", e);
+    enum err result = args_rest(args, 0, SIZE_MAX, "FILE", e);
     if (result != ERR_OK)
         return result;
     found(&x, HEALTH_OK, "clio", NULL, "%s", CLIO_VERSION);
     if (check_config(&x)) {
         check_languages(&x);
         check_models(&x);
+        check_input(&x);
     }
     check_file(&x, HEALTH_WARN, "demo data", "data", "sharegpt.json");
     check_machine(&x);
@@ -176,12 +276,15 @@ static enum err run(const struct args *args, struct error *e)
 
 const struct command command_doctor = {
     .name = "doctor",
-    .summary = "Check models, data, disk and memory, with a fix for each problem",
-    .usage = "[--config FILE] [--json]",
-    .examples = "clio doctor\nclio doctor --config clio.json --json",
-    .details = "Exit status 1 when something is missing that a run with this configuration needs. Opens the models, so "
-               "it takes "
-               "some seconds. Next: clio demo.",
+    .summary = "Check models, servers, disk and memory, with a fix for each problem",
+    .usage = "[FILE...] [--config FILE] [--json]",
+    .examples = "clio doctor\nclio doctor --config clio.json --json\n"
+                "clio doctor conversations.jsonl --model anthropic:claude-haiku-4-5@https://HOST/v1",
+    .details =
+        "Exit status 1 when something is missing that a run with this configuration needs. Opens the models, so "
+        "it takes some seconds; a server is asked for its list of models, to see that it answers, takes the key and "
+        "has the model. With FILE, disk and memory are set against what a run of it would take. Next: clio "
+        "estimate FILE.",
     .options = options,
     .run = run,
 };

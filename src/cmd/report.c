@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "pipeline/pipeline.h"
+#include "store/batches.h"
 #include "store/clusters.h"
 #include "store/ledger.h"
 #include "store/records.h"
@@ -42,7 +43,8 @@ static void take_spent(void *arg, struct str stage, struct str model, const stru
         if (!str_eqz(stage, at->name))
             continue;
         add_spent(&at->spent, s);
-        at->cost = add_cost(at->cost, price_of(prices_find(t->prices, model), &u));
+        struct price price = prices_find(t->prices, model);
+        at->cost = add_cost(at->cost, price_of(&price, &u));
     }
 }
 
@@ -120,6 +122,14 @@ static enum err load_health(struct run *r, struct report *out, struct error *e)
     return result;
 }
 
+static void add_batch(void *arg, const struct batch_row *b)
+{
+    struct report *r = arg;
+    r->batches++;
+    r->batched += b->requests;
+    r->batch_since = r->batches == 1 ? b->sent_at : r->batch_since; /* in order of time */
+}
+
 enum err report_load(struct run *r, const struct prices *prices, struct report *out, struct error *e)
 {
     *out = (struct report){0};
@@ -133,6 +143,8 @@ enum err report_load(struct run *r, const struct prices *prices, struct report *
         result = load_estimate(r, out, e);
     if (result == ERR_OK)
         result = load_health(r, out, e);
+    if (result == ERR_OK)
+        result = batches_each(r, NULL, NULL, add_batch, out, e);
     if (result == ERR_OK)
         result = records_count(r, &out->imported, &out->kept, e);
     if (result == ERR_OK)
@@ -207,7 +219,8 @@ void report_add_json(const struct report *r, struct buf *out)
             buf_add_char(out, ',');
         add_stage_json(&r->stages[i], out);
     }
-    buf_addz(out, "],\"health\":{");
+    buf_printf(out, "],\"batches\":{\"on_their_way\":%lld,\"questions\":%lld},\"health\":{", (long long)r->batches,
+               (long long)r->batched);
     for (size_t i = 0; i < r->health_count; i++) {
         if (i)
             buf_add_char(out, ',');

@@ -31,6 +31,8 @@ struct report {
     } * reasons; /* why records were set aside, all stages */
     size_t reasons_count;
     int64_t quarantined, quarantined_import; /* all, and those that were no usable conversations in the first place */
+    int64_t batches, batched;                /* on their way at a provider; the questions in them */
+    int64_t batch_since;                     /* unix seconds; of the oldest */
     struct report_health {
         struct str facet, json; /* as the stage cluster measured it (cluster/health.h) */
     } * health;

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "cmd/progress.h"
 #include "cmd/report.h"
 
@@ -139,6 +140,12 @@ void report_print(const struct report *r, FILE *out)
     print_row(&total, "", "", out);
     print_estimate(r, out);
     print_trouble(r, out);
+    if (r->batches) {
+        char since[24];
+        clock_format(r->batch_since, since);
+        fprintf(out, "on their way: %lld batches with %lld questions, the first sent at %s\n", (long long)r->batches,
+                (long long)r->batched, since);
+    }
     if (r->quarantined) {
         fprintf(out, "set aside: %lld records (clio quarantine %s lists them)\n", (long long)r->quarantined, r->path);
         for (size_t i = 0; i < r->reasons_count; i++)

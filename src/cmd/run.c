@@ -11,7 +11,7 @@ static const struct option_row options[] = {
     {"public", 0, OPTION_FLAG, NULL, "the data is public: thresholds become 3"},
     {"account-per-conversation", 0, OPTION_FLAG, NULL, "the data has no accounts: count every conversation as one"},
     {"k", 'k', OPTION_COUNT, "N", "number of base clusters"},
-    {"model", 'm', OPTION_TEXT, "SPEC", "the model that reads and names, for example local:NAME or openai:MODEL@URL"},
+    {"model", 'm', OPTION_TEXT, "SPEC", "the model that reads and names, for example local:NAME, openai:MODEL@URL or anthropic:MODEL@URL"},
     JOB_OPTION_MODELS,
     {"embed", 0, OPTION_TEXT, "SPEC", "the embedding model, for example encoder:all-MiniLM-L6-v2"},
     {"seed", 0, OPTION_COUNT, "N", "of everything random"},
@@ -57,8 +57,8 @@ const struct command command_run = {
         "The same command again goes on where it was stopped; an answered question is never asked again. Ctrl-C once "
         "stops and keeps what is done, twice stops at once. Without --config, a run that exists keeps its own.\n"
         "Exit status: 0 done; 4 done, but some conversations could not be; 5 a limit on "
-        "money or tokens was reached; 130 interrupted; 1 failed; 2 wrong command "
-        "line; 3 wrong configuration; 7 unusable input.\n"
+        "money or tokens was reached; 6 a key was refused or its quota is used up; 130 interrupted; 1 failed; 2 wrong "
+        "command line; 3 wrong configuration; 7 unusable input.\n"
         "Next: clio tree RUN, clio serve RUN.",
     .options = options,
     .run = run,

@@ -16,7 +16,7 @@ const struct key_row config_keys[] = {
     {"filter", KEY_TEXT, AT(filter), 0, 0, "", {0}, false,
      "a POSIX extended regular expression; only conversations it matches are taken"},
     {"models.fast", KEY_TEXT, AT(model_fast), 0, 0, "local:qwen2.5-coder-1.5b", {0}, false,
-     "answers about each conversation: local:NAME, openai:MODEL@URL, script:FILE or replay:RUN"},
+     "answers about each conversation: local:NAME, openai:MODEL@URL, anthropic:MODEL@URL, script:FILE or replay:RUN"},
     {"models.strong", KEY_TEXT, AT(model_strong), 0, 0, "local:qwen2.5-coder-1.5b", {0}, false,
      "names clusters, builds the tree and rates names for privacy; the same schemes"},
     {"models.embed", KEY_TEXT, AT(model_embed), 0, 0, "encoder:all-mpnet-base-v2", {0}, false,

@@ -7,6 +7,7 @@
  * alone. Keys: CLIO_ANTHROPIC_KEY, ANTHROPIC_API_KEY.
  */
 #include "base/json.h"
+#include "model/batch.h"
 #include "model/chat.h"
 #include "model/endpoint.h"
 #include "model/provider.h"
@@ -21,6 +22,7 @@ struct anthropic {
     struct endpoint endpoint;
     struct calls *calls;
     struct chat_protocol protocol;
+    struct batch *batch;             /* NULL: calls one by one */
     bool no_prefill, no_temperature; /* declined once */
     bool prefill_works;
 };
@@ -30,11 +32,14 @@ static bool prefills(const struct anthropic *p)
     return p->endpoint.format <= FORMAT_PREFILL && !p->no_prefill;
 }
 
-static void add_text(struct buf *b, struct str text, bool cached)
+/* What a batch shares is read again within the hour it takes, not within five minutes. */
+static void add_text(const struct anthropic *p, struct buf *b, struct str text, bool cached)
 {
+    static const char *const marks[] = {",\"cache_control\":{\"type\":\"ephemeral\"}}",
+                                        ",\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"}}"};
     buf_addz(b, "{\"type\":\"text\",\"text\":");
     json_add_string(b, text);
-    buf_addz(b, cached ? ",\"cache_control\":{\"type\":\"ephemeral\"}}" : "}");
+    buf_addz(b, cached ? marks[p->endpoint.batch] : "}");
 }
 
 static void add_turns(const struct anthropic *p, const struct request *r, size_t i, const struct answer *so_far,
@@ -49,7 +54,7 @@ static void add_turns(const struct anthropic *p, const struct request *r, size_t
             schema_describe(r->asks[k].answer, &user);
         }
         buf_printf(b, "%s{\"role\":\"user\",\"content\":[", k ? "," : "");
-        add_text(b, buf_str(&user), k == 0 && r->asks_count > 1);
+        add_text(p, b, buf_str(&user), k == 0 && r->asks_count > 1);
         buf_addz(b, "]}");
         if (k < i) {
             buf_addz(b, ",{\"role\":\"assistant\",\"content\":");
@@ -73,7 +78,7 @@ static void build(void *ctx, const struct request *r, size_t i, const struct ans
         buf_printf(b, ",\"temperature\":%.4g", r->temperature > 1 ? 1 : r->temperature > 0 ? r->temperature : 0);
     if (r->system.n) {
         buf_addz(b, ",\"system\":[");
-        add_text(b, r->system, true);
+        add_text(p, b, r->system, true);
         buf_addz(b, "]");
     }
     buf_addz(b, ",\"messages\":[");
@@ -146,12 +151,19 @@ static bool adapt(void *ctx, const struct http_reply *r)
 static enum err anthropic_complete(void *ctx, const struct feed *feed, const atomic_bool *stop, struct error *e)
 {
     struct anthropic *p = ctx;
-    return chat_complete(p->calls, &p->protocol, feed, stop, e);
+    return p->batch ? batch_complete(p->batch, feed, stop, e) : chat_complete(p->calls, &p->protocol, feed, stop, e);
+}
+
+static enum err anthropic_probe(void *ctx, struct probe *out, struct error *e)
+{
+    const struct anthropic *p = ctx;
+    return endpoint_probe(&p->endpoint, p->calls, out, e);
 }
 
 static void anthropic_close(void *ctx)
 {
     struct anthropic *p = ctx;
+    batch_free(p->batch);
     calls_close(p->calls);
     endpoint_release(&p->endpoint);
     free(p);
@@ -168,7 +180,8 @@ static const struct endpoint_kind kind = {.scheme = "anthropic",
                                           .key_header = "x-api-key: ",
                                           .headers = headers};
 
-static const struct model_ops ops = {.scheme = "anthropic", .complete = anthropic_complete, .close = anthropic_close};
+static const struct model_ops ops = {
+    .scheme = "anthropic", .complete = anthropic_complete, .probe = anthropic_probe, .close = anthropic_close};
 
 enum err anthropic_open(struct str rest, const struct model_opts *opts, struct model *out, struct error *e)
 {
@@ -182,6 +195,8 @@ enum err anthropic_open(struct str rest, const struct model_opts *opts, struct m
     }
     p->protocol =
         (struct chat_protocol){.path = "messages", .build = build, .read = read_message, .adapt = adapt, .ctx = p};
+    if (p->endpoint.batch)
+        p->batch = batch_new(p->calls, &p->protocol, &batch_anthropic, &p->endpoint, &out->info, opts->batches);
     out->ops = &ops;
     out->ctx = p;
     return ERR_OK;

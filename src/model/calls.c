@@ -132,7 +132,7 @@ static enum err give_up(struct calls *c, const struct http_reply *r)
 }
 
 /* Trouble that no other call would escape. */
-static enum err judge_server(struct calls *c, const struct http_reply *r)
+static enum err judge_server(struct calls *c, const struct call *call, const struct http_reply *r)
 {
     if (r->outcome == HTTP_UNTRUSTED)
         return give_up(c, r);
@@ -146,7 +146,7 @@ static enum err judge_server(struct calls *c, const struct http_reply *r)
         error_set(&c->trouble, ERR_AUTH, "the server %s refused the key (status %ld)", c->host, r->status);
         return error_hint(&c->trouble, "%s", c->key_hint);
     }
-    if (r->status == 404 || (r->status >= 300 && r->status < 400)) {
+    if ((r->status == 404 && !call->may_be_missing) || (r->status >= 300 && r->status < 400)) {
         error_set(&c->trouble, ERR_MODEL, "the server %s has no such model or address (status %ld)", c->host,
                   r->status);
         return error_hint(&c->trouble, "check the model's name and that the address ends as the server wants it, "
@@ -160,6 +160,12 @@ static bool may_pass(const struct http_reply *r)
     long s = r->status;
     return r->outcome == HTTP_UNREACHABLE || r->outcome == HTTP_BROKEN ||
            (r->outcome == HTTP_ANSWERED && (s == 408 || s == 409 || s == 429 || s >= 500));
+}
+
+/* Whether the server may have done what it was asked to, and only the word of it was lost. */
+static bool may_have_acted(const struct http_reply *r)
+{
+    return r->outcome == HTTP_BROKEN || (r->outcome == HTTP_ANSWERED && r->status >= 500 && !is_refusal(r));
 }
 
 /* ---- one call ---- */
@@ -208,7 +214,7 @@ static void on_reply(void *arg, void *tag, const struct http_reply *r)
                 now - s->started, r->retry_after_s, now);
     if (r->pause_s > 0)
         limiter_pause(&c->limiter, r->pause_s, now);
-    if (c->result != ERR_OK || (c->result = judge_server(c, r)) != ERR_OK)
+    if (c->result != ERR_OK || (c->result = judge_server(c, &s->call, r)) != ERR_OK)
         return;
     s->tries++;
     enum call_step step = good ? c->source->reply(c->source->arg, &s->call, r) : CALL_AGAIN;
@@ -219,7 +225,7 @@ static void on_reply(void *arg, void *tag, const struct http_reply *r)
         fail(c, s, CALL_UNREADABLE, r, now);
     } else if (!good && !may_pass(r)) {
         fail(c, s, CALL_REJECTED, r, now);
-    } else if (s->tries <= CALL_REPEATS) {
+    } else if (!s->call.impatient && s->tries <= CALL_REPEATS && !(s->call.once && (good || may_have_acted(r)))) {
         repeat_later(c, s, r, now);
     } else {
         fail(c, s, good ? CALL_UNREADABLE : CALL_FAILED, r, now);
@@ -232,7 +238,10 @@ static void send(struct calls *c, struct slot *s, double now)
 {
     s->epoch = limiter_start(&c->limiter, s->call.tokens, now);
     s->started = now;
-    http_start(c->http, c->source->path, buf_str(&s->call.body), s);
+    struct http_request q = s->call.http;
+    q.path = q.path ? q.path : c->source->path;
+    q.body = buf_str(&s->call.body);
+    http_start(c->http, &q, s);
 }
 
 /* Sends what is due and what is new, as far as there is room. */
@@ -246,6 +255,8 @@ static enum err fill(struct calls *c, struct error *e)
         } else if (c->free_n && !c->dry) {
             bool given = false;
             s = c->free[c->free_n - 1];
+            s->call.http = (struct http_request){0};
+            s->call.once = s->call.impatient = s->call.may_be_missing = false;
             enum err result = c->source->next(c->source->arg, &s->call, &given, e);
             if (result != ERR_OK)
                 return result;

@@ -26,6 +26,11 @@ struct call {
     struct buf body; /* filled by the source; kept for the next one */
     uint64_t tokens; /* what it may cost, for the limit on tokens */
     size_t index;    /* 0..calls_slots-1: for the source's own array */
+    /* Set by the source where it is no POST of JSON to the source's path: */
+    struct http_request http; /* without the body */
+    bool once;                /* what the server may have acted on is not repeated: CALL_FAILED at once */
+    bool impatient;           /* not repeated at all: somebody looks on */
+    bool may_be_missing;      /* 404 is this call's answer, CALL_REJECTED, and no wrong address */
 };
 
 enum call_trouble {
@@ -41,7 +46,7 @@ enum call_step {
 };
 
 struct calls_source {
-    const char *path; /* "chat/completions" */
+    const char *path; /* "chat/completions"; a call's own comes first */
     /* *given false: none now; asked again after every call that is over. */
     enum err (*next)(void *arg, struct call *c, bool *given, struct error *e);
     enum call_step (*reply)(void *arg, struct call *c, const struct http_reply *r); /* of a status 2xx */

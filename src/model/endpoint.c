@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 enum { KEY_BYTES_MAX = 4096, HEADERS_MAX = 8 };
+enum { IN_FLIGHT = 256, IN_BATCHES = 50000, BATCH_CALLS = 2 /* at once, about batches */ };
 
 static const struct {
     const char *name;
@@ -18,9 +19,14 @@ static const struct {
     const char *fallback, *help;
 } options[] = {
     {"context", offsetof(struct endpoint, context), 512, 1 << 24, "4096", "the model's window, in tokens"},
-    {"in_flight", offsetof(struct endpoint, in_flight), 1, 1 << 16, "256",
+    {"in_flight", offsetof(struct endpoint, in_flight), 1, 1 << 20, "256",
      "requests at once, at most; how many it is at a time is found out. After a kill no more calls than that are paid "
-     "twice"},
+     "twice. With batch=1: in all batches together (50000)"},
+    {"batch", offsetof(struct endpoint, batch), 0, 1, "0",
+     "1: through the provider's batch API, at half the price, within an hour as a rule and a day for certain"},
+    {"batch_requests", offsetof(struct endpoint, batch_requests), 1, 1 << 20, "the provider's limit",
+     "requests in a batch, at most"},
+    {"batch_mb", offsetof(struct endpoint, batch_mb), 1, 1 << 10, "100", "millions of bytes in a batch, at most"},
     {"rpm", offsetof(struct endpoint, rpm), 0, 1 << 30, "no limit", "requests a minute, at most"},
     {"tpm", offsetof(struct endpoint, tpm), 0, 1LL << 40, "no limit", "tokens a minute, at most"},
     {"timeout", offsetof(struct endpoint, timeout_s), 1, 86400, "600", "seconds for one exchange"},
@@ -91,14 +97,14 @@ static enum err set_option(const struct endpoint_kind *kind, struct endpoint *p,
                          options[i].name, options[i].min, options[i].max);
     }
     error_set(e, ERR_CONFIG, "%s: does not know the option " STR_FMT, kind->scheme, STR_ARG(name));
-    return error_hint(e, "options are format, context, in_flight, rpm, tpm, timeout, backoff, embed, key_file, "
-                         "ca_file and proxy");
+    return error_hint(e, "options are format, context, in_flight, batch, batch_requests, batch_mb, rpm, tpm, timeout, "
+                         "backoff, embed, key_file, ca_file and proxy");
 }
 
 static enum err read_spec(const struct endpoint_kind *kind, struct str rest, struct endpoint *p, struct error *e)
 {
     struct str query = rest, spec = str_cut(&query, '?'), url = spec, model = str_cut(&url, '@');
-    *p = (struct endpoint){.context = 4096, .in_flight = 256, .backoff_ms = 500};
+    *p = (struct endpoint){.context = 4096, .backoff_ms = 500};
     if (model.n == 0 || url.n == 0) {
         error_set(e, ERR_CONFIG, "%s: takes MODEL@ADDRESS", kind->scheme);
         return error_hint(e, "for example %s:%s", kind->scheme, kind->example);
@@ -112,6 +118,9 @@ static enum err read_spec(const struct endpoint_kind *kind, struct str rest, str
         if (result != ERR_OK)
             return result;
     }
+    if (p->batch && p->embed)
+        return error_set(e, ERR_CONFIG, "%s: embedding models are not asked in batches", kind->scheme);
+    p->in_flight = p->in_flight ? p->in_flight : p->batch ? IN_BATCHES : IN_FLIGHT;
     return ERR_OK;
 }
 
@@ -138,7 +147,7 @@ static const char *resolve(const char *path, const struct model_opts *opts, stru
 }
 
 /* *header is empty when there is no key. */
-static enum err key_header(const struct endpoint_kind *kind, const struct endpoint *p, const struct model_opts *opts,
+static enum err key_header(const struct endpoint_kind *kind, struct endpoint *p, const struct model_opts *opts,
                            struct buf *header, struct error *e)
 {
     struct buf key = {0};
@@ -146,8 +155,11 @@ static enum err key_header(const struct endpoint_kind *kind, const struct endpoi
     enum err result = ERR_OK;
     if (p->key_file)
         result = key_from_file(resolve(p->key_file, opts, &a), &key, e);
-    for (size_t i = 0; !p->key_file && kind->keys[i] && key.n == 0; i++)
+    p->key_from = p->key_file;
+    for (size_t i = 0; !p->key_file && kind->keys[i] && key.n == 0; i++) {
         buf_addz(&key, getenv(kind->keys[i]) ? getenv(kind->keys[i]) : "");
+        p->key_from = key.n ? kind->keys[i] : NULL;
+    }
     struct str text = str_trim(buf_str(&key));
     for (size_t i = 0; i < text.n && result == ERR_OK; i++)
         if (text.at[i] <= ' ' || text.at[i] == 127)
@@ -182,7 +194,7 @@ enum err endpoint_open(const struct endpoint_kind *kind, struct str rest, const 
                                           .proxy = p->proxy,
                                           .ca_file = resolve(p->ca_file, opts, &a),
                                           .timeout_ms = (long)p->timeout_s * 1000,
-                                          .in_flight = (size_t)p->in_flight,
+                                          .in_flight = p->batch ? (size_t)BATCH_CALLS : (size_t)p->in_flight,
                                           .body_max = body_max},
                                  .backoff_ms = p->backoff_ms,
                                  .requests_minute = (double)p->rpm,
@@ -199,7 +211,7 @@ enum err endpoint_open(const struct endpoint_kind *kind, struct str rest, const 
     snprintf(info->name, sizeof info->name, "%s:%s@%s", kind->scheme, p->model, p->host);
     snprintf(info->identity, sizeof info->identity, "%s %.16s %.40s", kind->scheme, hex, p->model);
     info->context_tokens = (uint64_t)p->context;
-    info->in_flight = calls_slots(*calls);
+    info->in_flight = p->batch ? (size_t)p->in_flight : calls_slots(*calls);
     return ERR_OK;
 }
 

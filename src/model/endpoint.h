@@ -22,8 +22,9 @@ struct endpoint_kind {
 
 struct endpoint {
     char *model, *address, *host, *proxy, *key_file, *ca_file;
-    size_t format; /* which of formats[] */
-    int64_t context, in_flight, rpm, tpm, timeout_s, backoff_ms, embed;
+    const char *key_from; /* the variable or the file the key came from; NULL: there is none */
+    size_t format;        /* which of formats[] */
+    int64_t context, in_flight, rpm, tpm, timeout_s, backoff_ms, embed, batch, batch_requests, batch_mb;
 };
 
 /* Reads the spec, the key, and opens the calls; fills in name, identity, context and in_flight. body_max: of a reply.
@@ -35,5 +36,8 @@ void endpoint_release(struct endpoint *p);
 
 /* Option i of the table, for help; NULL behind the last. */
 const char *endpoint_option_help(size_t i, const char **name, const char **fallback);
+
+/* model_ops.probe of both: is the server there, and does it list the model (GET models). */
+MUST_USE enum err endpoint_probe(const struct endpoint *p, struct calls *calls, struct probe *out, struct error *e);
 
 #endif

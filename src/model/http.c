@@ -29,6 +29,9 @@ struct exchange {
     bool running;
     void *tag;
     struct buf body;
+    http_sink_fn *sink;
+    void *sink_arg;
+    size_t sunk; /* bytes */
     double retry_after_s;
     bool nothing_left[2]; /* requests, tokens */
     double reset_s[2];
@@ -44,7 +47,7 @@ struct lane {
 struct http {
     int epoll;
     CURLSH *share;
-    struct curl_slist *headers;
+    struct curl_slist *headers, *form_headers;
     char *base, *proxy, *ca_file; /* ca_file NULL: the system's */
     long timeout_ms;
     size_t body_max;
@@ -74,6 +77,14 @@ struct str http_host(struct str url)
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
     struct exchange *x = arg;
+    long status = 0;
+    if (x->sink)
+        curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 200 && status < 300) {
+        size_t offset = x->sunk;
+        x->sunk += size * n;
+        return x->sink(x->sink_arg, offset, (struct str){data, size * n}) ? size * n : 0;
+    }
     buf_add(&x->body, (struct str){data, size * n});
     return x->body.cut ? 0 : size * n; /* 0 ends the transfer */
 }
@@ -292,12 +303,23 @@ static void set_options(struct exchange *x, struct http *h)
     curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, h->timeout_ms);
-    curl_easy_setopt(c, CURLOPT_HTTPHEADER, h->headers);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(c, CURLOPT_HEADERDATA, x);
-    curl_easy_setopt(c, CURLOPT_POST, 1L);
+}
+
+static void set_method(struct exchange *x, const struct http_request *q)
+{
+    const struct http *h = x->lane->h;
+    bool posts = q->method == HTTP_POST || q->method == HTTP_POST_FORM;
+    curl_easy_setopt(x->easy, posts ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
+    curl_easy_setopt(x->easy, CURLOPT_CUSTOMREQUEST, q->method == HTTP_DELETE ? "DELETE" : NULL);
+    curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, q->method == HTTP_POST_FORM ? h->form_headers : h->headers);
+    if (posts) {
+        curl_easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body.n);
+        curl_easy_setopt(x->easy, CURLOPT_POSTFIELDS, q->body.at);
+    }
 }
 
 size_t http_room(const struct http *h)
@@ -310,7 +332,7 @@ size_t http_running(const struct http *h)
     return h->exchanges_n - h->idle_n;
 }
 
-void http_start(struct http *h, const char *path, struct str json, void *tag)
+void http_start(struct http *h, const struct http_request *q, void *tag)
 {
     char url[1024];
     assert(h->idle_n > 0);
@@ -326,12 +348,14 @@ void http_start(struct http *h, const char *path, struct str json, void *tag)
     x->retry_after_s = -1;
     memset(x->nothing_left, 0, sizeof x->nothing_left);
     memset(x->reset_s, 0, sizeof x->reset_s);
+    x->sink = q->sink;
+    x->sink_arg = q->sink_arg;
+    x->sunk = 0;
     x->tag = tag;
     x->running = true;
-    snprintf(url, sizeof url, "%s/%s", h->base, path);
+    snprintf(url, sizeof url, "%s/%s", h->base, q->path);
     curl_easy_setopt(x->easy, CURLOPT_URL, url);
-    curl_easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)json.n);
-    curl_easy_setopt(x->easy, CURLOPT_POSTFIELDS, json.at);
+    set_method(x, q);
     curl_multi_add_handle(x->lane->multi, x->easy);
 }
 
@@ -419,6 +443,15 @@ static bool open_lanes(struct http *h)
     return true;
 }
 
+static struct curl_slist *make_headers(const struct http_opts *opts, const char *type)
+{
+    struct curl_slist *list = curl_slist_append(NULL, type);
+    list = curl_slist_append(list, "Expect:"); /* no extra round trip before the body */
+    for (size_t i = 0; opts->headers && opts->headers[i]; i++)
+        list = curl_slist_append(list, opts->headers[i]);
+    return list;
+}
+
 enum err http_open(const struct http_opts *opts, struct http **out, struct error *e)
 {
     *out = NULL;
@@ -434,13 +467,11 @@ enum err http_open(const struct http_opts *opts, struct http **out, struct error
     h->timeout_ms = opts->timeout_ms ? opts->timeout_ms : TIMEOUT_MS;
     h->body_max = opts->body_max ? opts->body_max : BODY_MAX;
     h->exchanges_n = files_allow(opts->in_flight ? opts->in_flight : 1);
-    h->headers = curl_slist_append(h->headers, "Content-Type: application/json");
-    h->headers = curl_slist_append(h->headers, "Expect:"); /* no extra round trip before the body */
-    for (size_t i = 0; opts->headers && opts->headers[i]; i++)
-        h->headers = curl_slist_append(h->headers, opts->headers[i]);
+    h->headers = make_headers(opts, "Content-Type: application/json");
+    h->form_headers = make_headers(opts, "Content-Type: multipart/form-data; boundary=" HTTP_BOUNDARY);
     h->epoll = epoll_create1(EPOLL_CLOEXEC);
     h->share = curl_share_init();
-    if (h->epoll < 0 || !h->share || !h->headers || !open_lanes(h)) {
+    if (h->epoll < 0 || !h->share || !h->headers || !h->form_headers || !open_lanes(h)) {
         http_close(h);
         return error_set(e, ERR_FAILED, "libcurl cannot be started");
     }
@@ -463,6 +494,7 @@ void http_close(struct http *h)
         curl_multi_cleanup(h->lanes[i].multi);
     curl_share_cleanup(h->share);
     curl_slist_free_all(h->headers);
+    curl_slist_free_all(h->form_headers);
     if (h->epoll >= 0)
         close(h->epoll);
     free(h->lanes);

@@ -51,8 +51,25 @@ void http_close(struct http *h);
 size_t http_room(const struct http *h); /* how many more may be started */
 size_t http_running(const struct http *h);
 
-/* Starts a POST of JSON to base_url/path; room is needed. The body is borrowed until the exchange ends. */
-void http_start(struct http *h, const char *path, struct str json, void *tag);
+enum http_method { HTTP_POST, HTTP_POST_FORM, HTTP_GET, HTTP_DELETE };
+
+/* What separates the parts of an HTTP_POST_FORM. JSON lines cannot hold it: they have no carriage return. */
+#define HTTP_BOUNDARY "clio-part-of-a-form"
+
+/* Takes the body of a good answer as it comes, instead of reply.body; offset 0: from the start (again). False ends it.
+ */
+typedef bool http_sink_fn(void *arg, size_t offset, struct str bytes);
+
+struct http_request {
+    enum http_method method;
+    const char *path;   /* behind base_url and a slash */
+    struct str body;    /* borrowed until the exchange ends: JSON, or a form; empty for the other two */
+    http_sink_fn *sink; /* NULL: none */
+    void *sink_arg;
+};
+
+/* Room is needed. */
+void http_start(struct http *h, const struct http_request *q, void *tag);
 
 /* Waits at most so long and gives every exchange that ended to fn, which may start others. */
 typedef void http_done_fn(void *arg, void *tag, const struct http_reply *reply);

@@ -70,6 +70,19 @@ void model_close(struct model *m)
     *m = (struct model){0};
 }
 
+int64_t model_option(struct str spec, const char *name, int64_t otherwise)
+{
+    struct str options = spec;
+    int64_t number;
+    str_cut(&options, '?');
+    while (options.n) {
+        struct str value = str_cut(&options, '&'), key = str_cut(&value, '=');
+        if (str_eqz(key, name) && str_to_i64(value, &number))
+            return number;
+    }
+    return otherwise;
+}
+
 /* An array as a feed. */
 struct list {
     const struct request *requests;

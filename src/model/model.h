@@ -90,6 +90,15 @@ struct model_info {
     bool scripted;    /* a test double: runs made with it are marked everywhere */
 };
 
+/* What a look at a server found; no conversation and no question goes there for it. */
+struct probe {
+    char key_from[200];     /* "CLIO_OPENAI_KEY", or a file's path; "": no key */
+    bool elsewhere;         /* on another computer */
+    double first_s, next_s; /* an exchange with and without the connection's set-up */
+    enum { PROBE_LISTED, PROBE_NOT_LISTED, PROBE_UNSAID /* it lists no models */ } model;
+    char like_it[96]; /* a listed model that is spelt nearly so; "": none */
+};
+
 struct model_ops {
     const char *scheme; /* "local" */
     /* Until the feed is empty. An error only for trouble that concerns every request (server gone, bad key); one
@@ -101,6 +110,8 @@ struct model_ops {
     /* Vectors made elsewhere, by record number: out [n][width], unit rows. NULL for models that make them from texts.
      */
     enum err (*lookup)(void *ctx, const int64_t *recs, size_t n, struct mat out, struct error *e);
+    /* NULL: the model is no server's. Errors: as complete. */
+    enum err (*probe)(void *ctx, struct probe *out, struct error *e);
     void (*close)(void *ctx);
 };
 
@@ -110,6 +121,8 @@ struct model {
     struct model_info info;
 };
 
+struct batch_book; /* model/batch_book.h */
+
 struct model_opts {
     struct par *par;         /* threads to compute with; borrowed */
     uint64_t context_tokens; /* wanted window for local models; 0: 4096 */
@@ -117,6 +130,7 @@ struct model_opts {
     const atomic_bool *stop; /* what embed looks at, as complete does at its own; may be NULL; borrowed */
     struct str model_folder; /* local: models are looked for here before the cache; may be empty */
     bool one_sequence;       /* local: one request at a time, for comparison; last bits may differ from many at once */
+    const struct batch_book *batches; /* what remembers batches (batch=1); borrowed. NULL: none can be sent */
 };
 
 /*
@@ -128,6 +142,9 @@ MUST_USE enum err model_open(struct str spec, const struct model_opts *opts, str
 void model_close(struct model *m); /* zeroed is fine */
 /* Kind i of the table, for help: how it is written, and what it is; NULL behind the last. */
 const char *model_kind_help(size_t i, const char **form);
+
+/* A number among the options of a spec: "context" of "openai:MODEL@ADDRESS?context=8192&batch=1". */
+int64_t model_option(struct str spec, const char *name, int64_t otherwise);
 
 /* Requests that are all there already; answers come back with their place in the array. */
 MUST_USE enum err model_complete(const struct model *m, const struct request *requests, size_t n, answer_fn *done,

@@ -6,6 +6,7 @@
  * (llama.cpp's server), format=plain words alone. Keys: CLIO_OPENAI_KEY, OPENAI_API_KEY.
  */
 #include "base/json.h"
+#include "model/batch.h"
 #include "model/chat.h"
 #include "model/endpoint.h"
 #include "model/provider.h"
@@ -30,6 +31,7 @@ struct openai {
     struct endpoint endpoint;
     struct calls *calls;
     struct chat_protocol protocol;
+    struct batch *batch; /* NULL: calls one by one */
     bool declined[NO_COUNT];
     bool format_works; /* the server took a JSON Schema or a grammar once */
     size_t width;
@@ -160,7 +162,7 @@ static bool adapt(void *ctx, const struct http_reply *r)
 static enum err openai_complete(void *ctx, const struct feed *feed, const atomic_bool *stop, struct error *e)
 {
     struct openai *o = ctx;
-    return chat_complete(o->calls, &o->protocol, feed, stop, e);
+    return o->batch ? batch_complete(o->batch, feed, stop, e) : chat_complete(o->calls, &o->protocol, feed, stop, e);
 }
 
 /* ---- embeddings ---- */
@@ -323,9 +325,16 @@ static enum err ask_width(struct openai *o, struct error *e)
 
 /* ---- opening ---- */
 
+static enum err openai_probe(void *ctx, struct probe *out, struct error *e)
+{
+    const struct openai *o = ctx;
+    return endpoint_probe(&o->endpoint, o->calls, out, e);
+}
+
 static void openai_close(void *ctx)
 {
     struct openai *o = ctx;
+    batch_free(o->batch);
     calls_close(o->calls);
     endpoint_release(&o->endpoint);
     free(o);
@@ -340,8 +349,10 @@ static const struct endpoint_kind kind = {.scheme = "openai",
                                           .keys = keys,
                                           .key_header = "Authorization: Bearer "};
 
-static const struct model_ops complete_ops = {.scheme = "openai", .complete = openai_complete, .close = openai_close};
-static const struct model_ops embed_ops = {.scheme = "openai", .embed = openai_embed, .close = openai_close};
+static const struct model_ops complete_ops = {
+    .scheme = "openai", .complete = openai_complete, .probe = openai_probe, .close = openai_close};
+static const struct model_ops embed_ops = {
+    .scheme = "openai", .embed = openai_embed, .probe = openai_probe, .close = openai_close};
 
 enum err openai_open(struct str rest, const struct model_opts *opts, struct model *out, struct error *e)
 {
@@ -358,6 +369,8 @@ enum err openai_open(struct str rest, const struct model_opts *opts, struct mode
     }
     o->protocol = (struct chat_protocol){
         .path = "chat/completions", .build = build, .read = read_completion, .adapt = adapt, .ctx = o};
+    if (o->endpoint.batch)
+        o->batch = batch_new(o->calls, &o->protocol, &batch_openai, &o->endpoint, &out->info, opts->batches);
     if (o->endpoint.embed)
         out->info.in_flight *= EMBED_BATCH;
     out->info.width = o->width;

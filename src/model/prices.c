@@ -11,7 +11,7 @@ enum { FILE_BYTES_MAX = 1 << 20 };
 static const double MILLION = 1e6;
 static const char ASSET[] = "examples/prices.json";
 
-static const struct price unknown = {.model = "", -1, -1, -1, -1, -1, -1, -1};
+static const struct price unknown = {.model = "", -1, -1, -1, -1, -1, -1, -1, -1};
 
 static const struct {
     const char *key;
@@ -24,6 +24,7 @@ static const struct {
     {"read_tokens_a_second", offsetof(struct price, read)},
     {"write_tokens_a_second", offsetof(struct price, write)},
     {"seconds_a_call", offsetof(struct price, call_s)},
+    {"seconds_a_batch", offsetof(struct price, batch_s)},
 };
 
 enum { MEMBERS = sizeof members / sizeof *members };
@@ -49,7 +50,7 @@ static enum err set_member(struct price *row, yyjson_val *key, yyjson_val *value
         return ERR_OK;
     error_set(e, ERR_CONFIG, "there is no \"%.40s\" in a price", yyjson_get_str(key));
     return error_hint(e, "it has model, input, cached_input, output, batch_factor, read_tokens_a_second, "
-                         "write_tokens_a_second, seconds_a_call and note");
+                         "write_tokens_a_second, seconds_a_call, seconds_a_batch and note");
 }
 
 static enum err read_row(struct prices *p, yyjson_val *v, struct error *e)
@@ -131,15 +132,27 @@ void prices_release(struct prices *p)
     *p = (struct prices){0};
 }
 
-const struct price *prices_find(const struct prices *p, struct str spec)
+static double discount(double price, double factor)
+{
+    return price <= 0 ? price : factor < 0 ? -1 : price * factor;
+}
+
+struct price prices_find(const struct prices *p, struct str spec)
 {
     struct arena a = {0};
     const char *z = str_dupz(&a, spec);
-    const struct price *found = &unknown;
-    for (size_t i = 0; i < p->n && found == &unknown; i++)
-        if (fnmatch(p->rows[i].model, z, 0) == 0)
-            found = &p->rows[i];
+    struct price found = unknown;
+    for (size_t i = 0; i < p->n; i++)
+        if (fnmatch(p->rows[i].model, z, 0) == 0) {
+            found = p->rows[i];
+            break;
+        }
     arena_release(&a);
+    if (model_option(spec, "batch", 0)) {
+        found.input = discount(found.input, found.batch);
+        found.cached = discount(found.cached, found.batch);
+        found.output = discount(found.output, found.batch);
+    }
     return found;
 }
 

@@ -36,7 +36,7 @@ static const struct scenario {
         {.questions = 1.25, .doubt = 2, .tries = ASK_TRIES, .screened = 1, .passed = 1, .pace = 2, .room = 2},
 };
 
-enum { VECTOR_WIDTH = 768, IN_FLIGHT = 256 };
+enum { VECTOR_WIDTH = 768, IN_FLIGHT = 256, IN_BATCHES = 50000 };
 
 /* Stages that ask no model: seconds a conversation on two cores, a rough mean of runs with up to 100,000. */
 static const struct {
@@ -47,6 +47,7 @@ static const struct {
 /* What one role's model takes in one case, or took. */
 struct use {
     double calls, in, cached, out, cost, seconds;
+    double rounds; /* of calls that wait for one another */
 };
 
 struct estimator {
@@ -55,20 +56,6 @@ struct estimator {
     struct use took[ROLE_COUNT];  /* of the run so far: how fast the models really are */
     double left[PIPELINE_STAGES]; /* share still to do */
 };
-
-/* A number of the spec's own options: openai:MODEL@URL?in_flight=100 */
-static double option_of(struct str spec, const char *name, double fallback)
-{
-    struct arena a = {0};
-    int64_t value;
-    struct str key = str_printf(&a, "%s=", name);
-    size_t at = str_find(spec, key);
-    struct str rest = at == SIZE_MAX ? (struct str){0} : (struct str){spec.at + at + key.n, spec.n - at - key.n};
-    struct str number = str_cut(&rest, '&');
-    double out = at != SIZE_MAX && str_to_i64(number, &value) ? (double)value : fallback;
-    arena_release(&a);
-    return out;
-}
 
 static bool has_scheme(struct str spec, const char *scheme)
 {
@@ -82,9 +69,11 @@ static bool is_server(struct str spec)
 
 static double seconds_on_server(const struct price *p, struct str spec, const struct use *u)
 {
-    double rpm = option_of(spec, "rpm", 0), tpm = option_of(spec, "tpm", 0), seconds = -1;
+    double rpm = (double)model_option(spec, "rpm", 0), tpm = (double)model_option(spec, "tpm", 0), seconds = -1;
+    if (model_option(spec, "batch", 0))
+        return p->batch_s < 0 ? -1 : p->batch_s * fmax(u->rounds, u->calls / IN_BATCHES);
     if (p->call_s >= 0)
-        seconds = u->calls * p->call_s / option_of(spec, "in_flight", IN_FLIGHT);
+        seconds = u->calls * p->call_s / (double)model_option(spec, "in_flight", IN_FLIGHT);
     if (rpm > 0)
         seconds = fmax(seconds, 60 * u->calls / rpm);
     if (tpm > 0)
@@ -122,10 +111,11 @@ static struct use use_of(const struct estimator *s, size_t stage, enum role role
 {
     const struct tally *t = &s->r.asked[stage][role];
     struct str spec = stage_model_spec(s->c, role);
-    const struct price *p = prices_find(s->c->prices, spec);
+    const struct price price = prices_find(s->c->prices, spec), *p = &price;
     bool server = is_server(spec);
     double length = f->questions * fmax(0.5, 1 + f->doubt * s->r.spread) * f->tries;
     struct use u = {.calls = (has_scheme(spec, "local") ? t->requests : t->asks) * f->tries,
+                    .rounds = t->requests > 0 ? f->tries * t->asks / t->requests : 0,
                     .in = (t->tokens + (server ? t->tokens_again : 0)) * length,
                     .out = f->tries * (f->answers > 0 ? f->answers * t->answer : t->longest)};
     /* A model in this process reads the common beginning once; a server may remember it, and bills it lower then. */

@@ -82,24 +82,13 @@ static enum err embed(void *ctx, const struct str *texts, size_t n, struct mat o
 
 static const struct model_ops embed_ops = {.scheme = "stand-in", .embed = embed};
 
-/* Long lists are cut to the window of the model that will be asked. */
-static uint64_t window_of(struct str spec)
-{
-    size_t at = str_find(spec, STR("context="));
-    int64_t tokens;
-    if (at == SIZE_MAX)
-        return WINDOW_TOKENS;
-    struct str rest = {spec.at + at + 8, spec.n - at - 8}, number = str_cut(&rest, '&');
-    return str_to_i64(number, &tokens) && tokens > 0 ? (uint64_t)tokens : WINDOW_TOKENS;
-}
-
 /* Answers of the right form, made of words of the question. */
 static enum err open_model(struct stand_in *s, enum role role, struct model *m, struct error *e)
 {
     enum err result = model_open(STR("script:"), NULL, m, e);
     if (result != ERR_OK)
         return result;
-    m->info.context_tokens = window_of(stage_model_spec(&s->c, role));
+    m->info.context_tokens = (uint64_t)model_option(stage_model_spec(&s->c, role), "context", WINDOW_TOKENS);
     meter_wrap(&s->c, role, m);
     return ERR_OK;
 }

@@ -127,9 +127,10 @@ static const char *const status_reasons[] = {
 };
 
 /* Asking again cannot help where the request is too long, or was repeated already. */
-static void fail(struct window *w, struct item *it, enum answer_status status)
+static void fail(struct window *w, struct item *it, enum answer_status status, const char *reason)
 {
-    it->asked = (struct asked){.reason = status_reasons[status <= ANSWER_HOPELESS ? status : ANSWER_FAILED]};
+    const char *usual = status_reasons[status <= ANSWER_HOPELESS ? status : ANSWER_FAILED];
+    it->asked = (struct asked){.reason = status == ANSWER_HOPELESS && reason ? reason : usual};
     it->settled = status == ANSWER_TOO_LONG || status == ANSWER_HOPELESS;
     settle(w, it, false);
 }
@@ -192,7 +193,7 @@ static enum err look_up(struct window *w, struct item *it, struct error *e)
         if (result != ERR_OK || !found)
             return result;
         if (entry.status != ANSWER_OK) {
-            fail(w, it, (enum answer_status)entry.status);
+            fail(w, it, (enum answer_status)entry.status, NULL);
         } else if (entry.texts_count > 0 && entry.texts_count < it->request.asks_count) {
             it->request.known = entry.texts;
             it->request.known_count = entry.texts_count;
@@ -310,7 +311,7 @@ static void read_answer(struct window *w, struct item *it, const struct answer *
     if (answer->status == ANSWER_OK)
         settle(w, it, parse(w, it, answer->texts));
     else
-        fail(w, it, answer->status);
+        fail(w, it, answer->status, answer->reason);
 }
 
 /* The first asks of a dialogue: should the next one be lost, they are not. */

@@ -14,13 +14,12 @@ struct meter {
     struct stage_context *c;
     enum role role;
     struct model inner;
-    const struct price *price;  /* NULL: no prices at all */
+    struct price price;         /* all unknown when there are no prices */
     const struct feed *feed;    /* of the stage, during complete */
     const struct request *held; /* pulled, but it does not fit yet */
     size_t held_index;
     struct usage *reserved; /* [cap] by index */
     size_t cap, in_flight;
-    bool full; /* the held one can never be sent */
     enum err result;
     struct error trouble; /* met inside a callback */
 };
@@ -55,7 +54,7 @@ static struct usage worst(const struct usage *u)
 
 static double cost_of(const struct meter *m, const struct usage *u)
 {
-    double cost = m->price ? price_of(m->price, u) : -1;
+    double cost = m->c->prices ? price_of(&m->price, u) : -1;
     return cost > 0 ? cost : 0; /* with a limit on money every price is known */
 }
 
@@ -140,7 +139,7 @@ static enum err next(void *arg, size_t *index, const struct request **out, struc
 {
     struct meter *m = arg;
     *out = NULL;
-    if (m->result != ERR_OK || m->full)
+    if (m->result != ERR_OK)
         return m->result;
     if (!m->held) {
         enum err result = m->feed->next(m->feed->arg, &m->held_index, &m->held, e);
@@ -149,10 +148,8 @@ static enum err next(void *arg, size_t *index, const struct request **out, struc
     }
     if (is_limited(&m->c->budget)) {
         struct usage size = meter_request(m->held), u = worst(&size);
-        if (!fits(m, &u)) {
-            m->full = m->in_flight == 0; /* else an answer may turn out shorter */
-            return ERR_OK;
-        }
+        if (!fits(m, &u))
+            return m->in_flight == 0 ? say_full(m, e) : ERR_OK; /* an answer may turn out shorter */
         reserve(m, m->held_index, &u);
     }
     if (m->c->watch)
@@ -194,7 +191,7 @@ static enum err end(struct meter *m, enum err result, struct error *e)
             *e = m->trouble;
         return m->result;
     }
-    return result == ERR_OK && m->full ? say_full(m, e) : result;
+    return result;
 }
 
 static enum err complete(void *ctx, const struct feed *feed, const atomic_bool *stop, struct error *e)
@@ -203,7 +200,6 @@ static enum err complete(void *ctx, const struct feed *feed, const atomic_bool *
     const struct feed between = {.next = next, .done = done, .part = part, .rest = rest, .arg = m};
     m->feed = feed;
     m->held = NULL;
-    m->full = false;
     m->in_flight = 0;
     m->result = ERR_OK;
     m->c->budget.reserved_cost = 0;
@@ -262,7 +258,8 @@ void meter_wrap(struct stage_context *c, enum role role, struct model *m)
 {
     struct meter *meter = mem_zero(1, sizeof *meter);
     *meter = (struct meter){.c = c, .role = role, .inner = *m};
-    meter->price = c->prices ? prices_find(c->prices, stage_model_spec(c, role)) : NULL;
+    if (c->prices)
+        meter->price = prices_find(c->prices, stage_model_spec(c, role));
     m->ops = m->ops->lookup ? &lookup_ops : m->ops->embed ? &embed_ops : &complete_ops;
     m->ctx = meter;
 }
@@ -278,7 +275,10 @@ struct sum {
 static void check_price(struct sum *sum, struct str model, const struct usage *u)
 {
     struct budget *b = &sum->c->budget;
-    double cost = sum->c->prices ? price_of(prices_find(sum->c->prices, model), u) : -1;
+    struct price price = {0};
+    if (sum->c->prices)
+        price = prices_find(sum->c->prices, model);
+    double cost = sum->c->prices ? price_of(&price, u) : -1;
     if (cost < 0)
         sum->unknown = str_dupz(sum->arena, model);
     else

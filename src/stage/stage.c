@@ -2,9 +2,11 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "stage/batches.h"
 #include "stage/meter.h"
 #include "store/records.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -55,7 +57,10 @@ enum err stage_model(struct stage_context *c, enum role role, struct model **out
     *out = m;
     if (m->ops)
         return ERR_OK;
-    enum err result = model_open(stage_model_spec(c, role), &c->model_opts, m, e);
+    struct model_opts opts = c->model_opts;
+    c->batches = stage_batches(c);
+    opts.batches = &c->batches;
+    enum err result = model_open(stage_model_spec(c, role), &opts, m, e);
     if (result != ERR_OK)
         return result;
     meter_wrap(c, role, m);
@@ -156,9 +161,10 @@ enum err stage_check_failures(struct stage_context *c, struct error *e)
     error_set(e, ERR_MODEL,
               "stage %s: %lld of %lld records could not be done, more than max_failed_share allows (%.0f%%)", c->stage,
               (long long)c->quarantined, (long long)c->total, 100 * c->config->max_failed_share);
+    double share = ceil(100 * (double)c->quarantined / (double)c->total) / 100;
     return error_hint(
         e,
-        "clio quarantine --run %s lists them with reasons; the same questions get the same answers, so go on "
-        "with another prompt (--prompts), model or seed",
-        c->run->path);
+        "clio quarantine --run %s lists them with reasons; go on with another prompt, model or seed, or do "
+        "without them: \"max_failed_share\": %.2f in the configuration",
+        c->run->path, share);
 }

@@ -8,6 +8,7 @@
 
 #include "base/par.h"
 #include "config/config.h"
+#include "model/batch_book.h"
 #include "model/model.h"
 #include "model/prices.h"
 #include "store/events.h"
@@ -46,6 +47,7 @@ struct stage_context {
     /* Models are opened when a stage that runs first asks for one. */
     struct model fast, strong, embed; /* through stage_model only */
     struct model_opts model_opts;
+    struct batch_book batches;   /* what they remember in the run; set by stage_model */
     const struct prices *prices; /* NULL: what models cost is not known */
     struct budget budget;
     request_fn *watch; /* NULL: nobody looks */

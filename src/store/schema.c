@@ -53,21 +53,28 @@ static const char tables[] =
 
     "PRAGMA application_id=0x436c696f;";
 
-/* What came with version 2; version 1 gets it when it is next written to. */
+/* What came with version 2; older databases get it when they are next written to. */
 static const char tables_of_2[] =
     /* What was asked of models, with and without an answer, over all times the run went on. */
     "CREATE TABLE spent(stage TEXT NOT NULL, model TEXT NOT NULL, calls INTEGER NOT NULL, tokens_in INTEGER NOT NULL,"
     " tokens_cached INTEGER NOT NULL, tokens_out INTEGER NOT NULL, again INTEGER NOT NULL, cut INTEGER NOT NULL,"
     " refused INTEGER NOT NULL, too_long INTEGER NOT NULL, failed INTEGER NOT NULL, ms INTEGER NOT NULL, PRIMARY "
     "KEY(stage, model))"
-    " STRICT, WITHOUT ROWID;"
-    "PRAGMA user_version=2;";
+    " STRICT, WITHOUT ROWID;";
 
 /* And with version 3: what a model said instead of an answer (store/ledger.h). */
-static const char tables_of_3[] = "ALTER TABLE answer ADD COLUMN status INTEGER NOT NULL DEFAULT 0;"
-                                  "PRAGMA user_version=3;";
+static const char tables_of_3[] = "ALTER TABLE answer ADD COLUMN status INTEGER NOT NULL DEFAULT 0;";
 
-static_assert(SCHEMA_VERSION == 3 && APPLICATION_ID == 0x436c696f, "the last two lines above say the same");
+/* And with version 4: batches at providers, from just before one is sent until all of it is in `answer`. id: '' until
+ * it is known to have arrived. */
+static const char tables_of_4[] =
+    "CREATE TABLE batch(token TEXT PRIMARY KEY, stage TEXT NOT NULL, model TEXT NOT NULL, id TEXT NOT NULL,"
+    " sent_at INTEGER NOT NULL, requests INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE batch_item(item BLOB PRIMARY KEY, token TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX batch_item_token ON batch_item(token);"
+    "PRAGMA user_version=4;";
+
+static_assert(SCHEMA_VERSION == 4 && APPLICATION_ID == 0x436c696f, "the last two lines above say the same");
 
 /* From the version there is to this one, whole or not at all. */
 static enum err create(struct db *d, int64_t version, struct error *e)
@@ -77,8 +84,10 @@ static enum err create(struct db *d, int64_t version, struct error *e)
         result = db_exec(d, tables, e);
     if (result == ERR_OK && version < 2)
         result = db_exec(d, tables_of_2, e);
-    if (result == ERR_OK)
+    if (result == ERR_OK && version < 3)
         result = db_exec(d, tables_of_3, e);
+    if (result == ERR_OK)
+        result = db_exec(d, tables_of_4, e);
     if (result == ERR_OK)
         return db_commit(d, e);
     db_rollback(d);

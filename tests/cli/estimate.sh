@@ -2,6 +2,9 @@
 set -eu
 . tests/cli/assert.inc
 config="--config examples/scripted.json"
+TMPDIR=$scratch/tmp # of this test alone, to see what is left there
+mkdir "$TMPDIR"
+export TMPDIR
 small="$config --public --account-per-conversation"
 
 # number PATH: a number out of the JSON on standard output, by jq's path.
@@ -26,7 +29,7 @@ expect 0 estimate examples/tiny.jsonl --config examples/scripted.json --model op
 says 'unknown'
 "$clio" estimate - $small <examples/tiny.jsonl >"$out" 2>"$err" || fail "standard input cannot be estimated"
 says '30 conversations'
-for folder in "${TMPDIR:-/tmp}"/clio-scratch-*; do
+for folder in "$TMPDIR"/clio-scratch-*; do
     [ ! -e "$folder" ] || fail "an estimate left $folder behind"
 done
 expect 2 estimate
@@ -46,6 +49,18 @@ expect 0 estimate examples/tiny.jsonl $small --prices "$scratch/dear.json" --unt
 grep -v 'script:' "$scratch/own.json" >"$scratch/none.json"
 expect 0 estimate examples/tiny.jsonl $small --prices "$scratch/none.json" --json
 [ "$(number estimate.total.cost.1)" = null ] || [ "$(number x)" = skipped ] || fail "an unknown price counts as something"
+
+# Through a batch API: half of it, as long as that is known.
+half() {
+    "$clio" estimate examples/tiny.jsonl $small --model "openai:$1@https://nowhere.invalid/v1${2:-}" --json >"$out" 2>"$err" ||
+        fail "clio estimate for $1"
+    number estimate.stages.facets.cost.1
+}
+if [ "$(half gpt-4o-mini)" != skipped ]; then
+    awk -v a="$(half gpt-4o-mini)" -v b="$(half gpt-4o-mini '?batch=1')" 'BEGIN { exit !(a > 0 && b / a > 0.499 && b / a < 0.501) }' ||
+        fail "a batch does not cost half"
+    [ "$(half nobody '?batch=1')" = null ] || fail "the unknown price of a batch counts as something"
+fi
 
 # A dry run says the same; what is done takes nothing more.
 expect 0 run examples/tiny.jsonl --dry-run --run "$scratch/new" $small

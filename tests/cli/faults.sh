@@ -55,7 +55,7 @@ for four in "429 500 502 503" "529 reset error-in-band truncated" "timeout timeo
     case $four in timeout*) mock_config "$scratch/config.json" "&timeout=1" ;; *) mock_config "$scratch/config.json" ;; esac
     runs 0 "$scratch/staying-$part"
     for name in $four; do
-        set_aside "$scratch/staying-$part" $record "the model did not answer"
+        set_aside "$scratch/staying-$part" $record "the server"
         record=$((record + 1))
     done
     [ "$(grep -c . "$out")" = $((record - 20)) ] || fail "more was set aside than had trouble"

@@ -1,7 +1,7 @@
 /*
  * clio-mock: the mock server as a program, for the command line tests.
  *     clio-mock serve --port-file FILE [--port N] [--latency MS] [--drip MS] [--share-429 0.02] [--share-reset 0.01]
- *                     [--rate N] [--fault NAME] [--key KEY] [--seed N]      until SIGTERM
+ *                     [--batch-ms MS] [--rate N] [--fault NAME] [--key KEY] [--seed N]      until SIGTERM
  *     clio-mock counts PORT                                                  what it counted
  *     clio-mock kill PORT PID N                                              SIGKILL when N more requests have come
  *     clio-mock faults                                                       their names
@@ -42,6 +42,7 @@ static enum err serve(int argc, char **argv, struct error *e)
     const struct mock_opts opts = {.port = (unsigned short)number(argc, argv, "--port", 0),
                                    .latency_ms = number(argc, argv, "--latency", 0),
                                    .drip_ms = number(argc, argv, "--drip", 50),
+                                   .batch_ms = number(argc, argv, "--batch-ms", 0),
                                    .share_429 = number(argc, argv, "--share-429", 0),
                                    .share_reset = number(argc, argv, "--share-reset", 0),
                                    .rate = number(argc, argv, "--rate", 0),

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/rng.h"
+#include "mock_batch.h"
 #include "mock_seen.h"
 
 #include <arpa/inet.h>
@@ -59,7 +60,8 @@ struct mock {
     double bucket, bucket_at;
     struct conn **conns, **due; /* all of them; a heap of those that wait */
     size_t conns_n, conns_cap, due_n;
-    struct mock_memory bodies, words;
+    struct mock_memory bodies, words, prefixes;
+    struct mock_batches *batches;
     struct mock_counts counts;
     struct buf scratch;
     pid_t victim; /* 0: none */
@@ -344,6 +346,7 @@ static void control(struct conn *c)
             m->kill_at = m->counts.requests + (uint64_t)n;
         }
     }
+    mock_batches_count(m->batches, &m->counts);
     mock_counts_write(&m->counts, &m->scratch);
     set_reply(c, 200, "text/plain", NULL, buf_str(&m->scratch));
     c->doing = WRITING;
@@ -398,6 +401,9 @@ static bool take_request(struct conn *c)
     c->request = (struct mock_request){.method = str_cut(&line, ' '), .body = {c->in.at + c->head, n}};
     c->request.path = str_cut(&line, ' ');
     c->request.hash = hash_u64(hash_of(c->request.body));
+    c->request.batches = c->m->batches;
+    c->request.prefixes = &c->m->prefixes;
+    c->request.created = &c->m->counts.tokens_created;
     return true;
 }
 
@@ -469,7 +475,9 @@ void mock_end(struct mock *m)
 
 struct mock_counts mock_counts(const struct mock *m)
 {
-    return m->counts;
+    struct mock_counts counts = m->counts;
+    mock_batches_count(m->batches, &counts);
+    return counts;
 }
 
 unsigned short mock_port(const struct mock *m)
@@ -509,6 +517,7 @@ enum err mock_open(const struct mock_opts *opts, struct mock **out, struct error
         return error_set(e, ERR_USAGE, "there is no fault %s", opts->fault);
     struct mock *m = mem_zero(1, sizeof *m);
     *m = (struct mock){.opts = *opts, .fault = fault, .rng = rng_seed(opts->seed, 2), .bucket_at = clock_seconds()};
+    m->batches = mock_batches_new(opts->batch_ms);
     if (!open_sockets(m)) {
         mock_close(m);
         return error_set(e, ERR_IO, "the mock cannot listen");
@@ -532,6 +541,8 @@ void mock_close(struct mock *m)
     free(m->due);
     free(m->bodies.at);
     free(m->words.at);
+    free(m->prefixes.at);
+    mock_batches_free(m->batches);
     buf_release(&m->scratch);
     free(m);
 }

@@ -52,13 +52,16 @@ const struct mock_fault *mock_fault_at(size_t i);          /* NULL behind the la
 struct mock_request {
     struct str method, path, body;
     uint64_t hash; /* of the body */
+    struct mock_batches *batches;
+    struct mock_memory *prefixes; /* of prompts: their caches; NULL: none */
+    uint64_t *created;            /* tokens written to them */
 };
 
 /* Appends the reply's body and returns the status. */
 typedef int mock_answer_fn(const struct mock_request *r, enum mock_say say, struct buf *body);
 
 struct mock_route {
-    const char *method, *path; /* a path ending in "*" takes all that begin so */
+    const char *method, *path; /* "*": any method; a path ending in "*" takes all that begin so */
     mock_answer_fn *answer;
 };
 
@@ -70,6 +73,7 @@ void mock_answer(struct str prompt, yyjson_val *schema, uint64_t seed, enum mock
 struct mock_opts {
     unsigned short port; /* 0: any */
     double latency_ms, drip_ms;
+    double batch_ms; /* from a batch to its results */
     double share_429, share_reset;
     double rate;                  /* requests a second; 0: no limit */
     const char *fault;            /* for every request; NULL: none */
@@ -86,7 +90,10 @@ struct mock_counts {
     uint64_t again;         /* answered well though the same bytes had been before: what would be billed twice */
     uint64_t dropped;       /* the client was gone before its answer */
     uint64_t running, running_most;
-    uint64_t early_ms; /* the most by which a request came before its Retry-After was over */
+    uint64_t batches, batch_items, batch_again; /* that came; their items answered; of them, answered before */
+    uint64_t batches_left;                      /* batches and files that nobody deleted */
+    uint64_t tokens_created;                    /* written to prompt caches */
+    uint64_t early_ms;                          /* the most by which a request came before its Retry-After was over */
 };
 
 struct mock;

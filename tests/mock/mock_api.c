@@ -2,6 +2,8 @@
 #include "mock.h"
 
 #include "base/rng.h"
+#include "mock_batch.h"
+#include "mock_usage.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -77,6 +79,7 @@ static int chat_completions(const struct mock_request *r, enum mock_say say, str
         return bad_request(body);
     yyjson_val *root = yyjson_doc_get_root(doc), *format = yyjson_obj_get(root, "response_format");
     make_text(r, root, yyjson_obj_get(yyjson_obj_get(format, "json_schema"), "schema"), say, &text);
+    struct mock_usage u = mock_usage_openai(r->prefixes, root, buf_str(&text));
     yyjson_doc_free(doc);
     if (say == SAY_ERROR) {
         add_error(body);
@@ -86,8 +89,11 @@ static int chat_completions(const struct mock_request *r, enum mock_say say, str
         buf_addz(body, "\"message\":{\"role\":\"assistant\",\"content\":");
         json_add_string(body, buf_str(&text));
         buf_addz(body, say == SAY_REFUSAL ? ",\"refusal\":\"I cannot help with that.\"}" : ",\"refusal\":null}");
-        buf_printf(body, ",\"finish_reason\":\"%s\"}],\"usage\":{\"prompt_tokens\":%zu,\"completion_tokens\":%zu}}",
-                   say == SAY_HALF ? "length" : "stop", tokens(r->body), tokens(buf_str(&text)));
+        buf_printf(body, ",\"finish_reason\":\"%s\"}],\"usage\":{\"prompt_tokens\":%" PRIu64,
+                   say == SAY_HALF ? "length" : "stop", u.in);
+        buf_printf(body,
+                   ",\"completion_tokens\":%" PRIu64 ",\"prompt_tokens_details\":{\"cached_tokens\":%" PRIu64 "}}}",
+                   u.out, u.cached);
     }
     buf_release(&text);
     return 200;
@@ -101,7 +107,9 @@ static int messages(const struct mock_request *r, enum mock_say say, struct buf 
         return bad_request(body);
     yyjson_val *root = yyjson_doc_get_root(doc), *config = yyjson_obj_get(root, "output_config");
     make_text(r, root, yyjson_obj_get(yyjson_obj_get(config, "format"), "schema"), say, &text);
+    struct mock_usage u = mock_usage_anthropic(r->prefixes, root, buf_str(&text));
     yyjson_doc_free(doc);
+    *r->created += u.created;
     if (say == SAY_ERROR) {
         add_error(body);
     } else {
@@ -111,11 +119,15 @@ static int messages(const struct mock_request *r, enum mock_say say, struct buf 
         if (text.n)
             json_add_string(body, buf_str(&text));
         buf_addz(body, text.n ? "}]" : "]");
-        buf_printf(body, ",\"stop_reason\":\"%s\",\"usage\":{\"input_tokens\":%zu,\"output_tokens\":%zu}}",
+        buf_printf(body, ",\"stop_reason\":\"%s\",\"usage\":{\"input_tokens\":%" PRIu64,
                    say == SAY_HALF      ? "max_tokens"
                    : say == SAY_REFUSAL ? "refusal"
                                         : "end_turn",
-                   tokens(r->body), tokens(buf_str(&text)));
+                   u.in - u.cached - u.created);
+        buf_printf(body,
+                   ",\"cache_read_input_tokens\":%" PRIu64 ",\"cache_creation_input_tokens\":%" PRIu64
+                   ",\"output_tokens\":%" PRIu64 "}}",
+                   u.cached, u.created, u.out);
     }
     buf_release(&text);
     return 200;
@@ -163,10 +175,27 @@ static int embeddings(const struct mock_request *r, enum mock_say say, struct bu
     return 200;
 }
 
+/* "tiny" is listed; "hidden" answers to its name alone. */
+static int models(const struct mock_request *r, enum mock_say say, struct buf *body)
+{
+    (void)say;
+    if (str_eqz(r->path, "/v1/models/hidden"))
+        buf_addz(body, "{\"id\":\"hidden\"}");
+    else if (str_eqz(r->path, "/v1/models"))
+        buf_addz(body, "{\"data\":[{\"id\":\"tiny-20260101\"},{\"id\":\"tiny-embed\"}]}");
+    else
+        return 404;
+    return 200;
+}
+
 static const struct mock_route mock_routes[] = {
+    {"GET", "/v1/models*", models},
     {"POST", "/v1/chat/completions", chat_completions},
     {"POST", "/v1/embeddings", embeddings},
     {"POST", "/v1/messages", messages},
+    {"*", "/v1/messages/batches*", mock_batches_answer},
+    {"*", "/v1/batches*", mock_batches_answer},
+    {"*", "/v1/files*", mock_batches_answer},
 };
 
 const struct mock_route *mock_route_find(struct str method, struct str path)
@@ -176,7 +205,7 @@ const struct mock_route *mock_route_find(struct str method, struct str path)
         size_t n = strlen(route->path);
         bool fits = route->path[n - 1] == '*' ? str_has_prefix(path, (struct str){route->path, n - 1})
                                               : str_eqz(path, route->path);
-        if (fits && str_eqz(method, route->method))
+        if (fits && (str_eqz(method, route->method) || str_eqz(STR("*"), route->method)))
             return route;
     }
     return NULL;

@@ -24,6 +24,11 @@ static const struct {
     {"dropped", offsetof(struct mock_counts, dropped)},
     {"running", offsetof(struct mock_counts, running)},
     {"running_most", offsetof(struct mock_counts, running_most)},
+    {"batches", offsetof(struct mock_counts, batches)},
+    {"batch_items", offsetof(struct mock_counts, batch_items)},
+    {"batch_again", offsetof(struct mock_counts, batch_again)},
+    {"batches_left", offsetof(struct mock_counts, batches_left)},
+    {"tokens_created", offsetof(struct mock_counts, tokens_created)},
     {"early_ms", offsetof(struct mock_counts, early_ms)},
 };
 

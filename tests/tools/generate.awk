@@ -1,6 +1,6 @@
 # Invented conversations as native JSON lines, the same ones for the same numbers on any machine.
 #
-#   awk -v n=600 [-v accounts=200] [-v seed=1] -f tests/tools/generate.awk >conversations.jsonl
+#   awk -v n=600 [-v accounts=200] [-v seed=1] [-v more=0] -f tests/tools/generate.awk >conversations.jsonl
 #
 # Twelve topics of unequal size over sixteen weeks; every conversation says something of its own.
 
@@ -46,7 +46,7 @@ function conversation(i, t, what, about, text, turn, turns) {
     about = invented() " " invented()
     text = pick("Can you,Could you,How do I,How would you,Will you") " " pick(verb[t]) " " what " " pick("for,with,about,from") " " about "?"
     text = message("user", text) ", " message("assistant", "Here is how one may " pick(verb[t]) " " what ", in " (2 + random(7)) " steps.")
-    turns = random(3)
+    turns = random(3) + more # so many more turns, of some 25 tokens each
     for (turn = 0; turn < turns; turn++)
         text = text ", " message("user", "And " pick(thing[t]) " " invented() "?") ", " message("assistant", "That works the same way.")
     printf "{\"id\": \"made-%d\", \"account\": \"account-%d\", \"created_at\": \"2026-%s-%sT%s:%s:00Z\", \"messages\": [%s], \"metadata\": {\"client\": \"%s\"}}\n",

@@ -199,7 +199,10 @@ static void test_a_run_of_an_older_version(void **state)
     struct fixture *f = open_fixture(state, "{}", priced);
     char path[256];
     struct run old;
-    OK(db_exec(f->run.db, "DROP TABLE spent; ALTER TABLE answer DROP COLUMN status; PRAGMA user_version=1;", &f->e));
+    OK(db_exec(f->run.db,
+               "DROP TABLE spent; ALTER TABLE answer DROP COLUMN status; DROP TABLE batch; DROP TABLE batch_item;"
+               "PRAGMA user_version=1;",
+               &f->e));
     run_close(&f->run);
     struct seen seen = {0};
     OK(run_open(scratch_path(state, "run", path), RUN_READ, &old, &f->e));

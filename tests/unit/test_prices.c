@@ -32,6 +32,12 @@ static void assert_near(double is, double should)
         fail_msg("%.12g instead of %.12g", is, should);
 }
 
+static double cost(const struct prices *p, struct str spec, const struct usage *u)
+{
+    struct price price = prices_find(p, spec);
+    return price_of(&price, u);
+}
+
 static void test_a_use_costs_what_the_row_says(void **state)
 {
     struct prices p;
@@ -39,11 +45,11 @@ static void test_a_use_costs_what_the_row_says(void **state)
     OK(load(state, some, &p, &e));
     assert_string_equal(p.date, "2026-01-02");
     assert_string_equal(p.currency, "EUR");
-    const struct price *a = prices_find(&p, STR("openai:a@https://somewhere/v1?context=8192"));
+    struct price a = prices_find(&p, STR("openai:a@https://somewhere/v1?context=8192"));
     struct usage u = {.calls = 1, .tokens_in = 3000000, .tokens_cached = 1000000, .tokens_out = 500000};
-    assert_near(price_of(a, &u), 2 * 2 + 0.5 + 5);
-    assert_near(price_of(prices_find(&p, STR("local:any")), &u), 0);
-    assert_near(prices_find(&p, STR("local:any"))->read, 130);
+    assert_near(price_of(&a, &u), 2 * 2 + 0.5 + 5);
+    assert_near(cost(&p, STR("local:any"), &u), 0);
+    assert_near(prices_find(&p, STR("local:any")).read, 130);
     prices_release(&p);
 }
 
@@ -54,12 +60,12 @@ static void test_unknown_is_not_nothing(void **state)
     OK(load(state, some, &p, &e));
     struct usage reads = {.tokens_in = 1000000}, writes = {.tokens_in = 1, .tokens_out = 1},
                  cached = {.tokens_in = 1000000, .tokens_cached = 1000000}, none = {0};
-    const struct price *b = prices_find(&p, STR("openai:b@x")), *nobody = prices_find(&p, STR("openai:ab@x"));
-    assert_near(price_of(b, &reads), 3); /* an embedding model only reads */
-    assert_true(price_of(b, &writes) < 0);
-    assert_near(price_of(b, &cached), 3); /* no price of its own for what is cached: as the rest */
-    assert_true(price_of(nobody, &reads) < 0);
-    assert_near(price_of(nobody, &none), 0); /* what is not used costs nothing */
+    struct price b = prices_find(&p, STR("openai:b@x")), nobody = prices_find(&p, STR("openai:ab@x"));
+    assert_near(price_of(&b, &reads), 3); /* an embedding model only reads */
+    assert_true(price_of(&b, &writes) < 0);
+    assert_near(price_of(&b, &cached), 3); /* no price of its own for what is cached: as the rest */
+    assert_true(price_of(&nobody, &reads) < 0);
+    assert_near(price_of(&nobody, &none), 0); /* what is not used costs nothing */
     prices_release(&p);
 }
 
@@ -90,6 +96,26 @@ static void test_wrong_files_are_refused(void **state)
     assert_non_null(strstr(e.hint, "--list-prices"));
 }
 
+/* Half the price where there is a batch API; unknown where none is known; nothing stays nothing. */
+static void test_batches_have_their_own_price(void **state)
+{
+    static const char text[] =
+        "{\"date\": \"2026-01-02\", \"currency\": \"EUR\", \"models\": ["
+        "{\"model\": \"openai:a@*\", \"input\": 2, \"cached_input\": 1, \"output\": 10, \"batch_factor\": 0.5},"
+        "{\"model\": \"openai:b@*\", \"input\": 2, \"output\": 10},"
+        "{\"model\": \"openai:c@*\", \"input\": 0, \"output\": 0}]}";
+    struct prices p;
+    struct error e = {0};
+    struct usage u = {.tokens_in = 2000000, .tokens_cached = 1000000, .tokens_out = 1000000};
+    OK(load(state, text, &p, &e));
+    assert_near(cost(&p, STR("openai:a@https://x/v1"), &u), 13);
+    assert_near(cost(&p, STR("openai:a@https://x/v1?context=8192&batch=1"), &u), 6.5);
+    assert_near(cost(&p, STR("openai:a@https://x/v1?batch=0"), &u), 13);
+    assert_true(cost(&p, STR("openai:b@https://x/v1?batch=1"), &u) < 0);
+    assert_near(cost(&p, STR("openai:c@https://x/v1?batch=1"), &u), 0);
+    prices_release(&p);
+}
+
 /* The program's own: it can be read, is dated, knows the default models, and knows nothing of others. */
 static void test_own_prices(void **state)
 {
@@ -99,11 +125,11 @@ static void test_own_prices(void **state)
     struct usage u = {.tokens_in = 130000000, .tokens_out = 10000000};
     OK(prices_load(NULL, &p, &e));
     assert_int_equal(strlen(p.date), 10);
-    assert_near(price_of(prices_find(&p, STR("local:qwen2.5-coder-1.5b")), &u), 0);
-    assert_true(prices_find(&p, STR("local:qwen2.5-coder-1.5b"))->read > 0);
-    assert_near(price_of(prices_find(&p, STR("anthropic:claude-3-haiku-20240307")), &u), 45); /* the paper's table 3 */
-    assert_true(price_of(prices_find(&p, STR("openai:something@https://somewhere/v1")), &u) < 0);
-    assert_near(price_of(prices_find(&p, STR("openai:qwen@http://127.0.0.1:8080/v1")), &u), 0);
+    assert_near(cost(&p, STR("local:qwen2.5-coder-1.5b"), &u), 0);
+    assert_true(prices_find(&p, STR("local:qwen2.5-coder-1.5b")).read > 0);
+    assert_near(cost(&p, STR("anthropic:claude-3-haiku-20240307"), &u), 45); /* the paper's table 3 */
+    assert_true(cost(&p, STR("openai:something@https://somewhere/v1"), &u) < 0);
+    assert_near(cost(&p, STR("openai:qwen@http://127.0.0.1:8080/v1"), &u), 0);
     prices_release(&p);
 }
 
@@ -111,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {SCRATCH_TEST(test_a_use_costs_what_the_row_says),
                                        SCRATCH_TEST(test_unknown_is_not_nothing),
+                                       SCRATCH_TEST(test_batches_have_their_own_price),
                                        SCRATCH_TEST(test_wrong_files_are_refused), cmocka_unit_test(test_own_prices)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

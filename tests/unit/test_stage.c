@@ -102,7 +102,8 @@ static void test_share_of_failures(void **state)
     assert_non_null(strstr(e.text, "5 of 20"));
     assert_non_null(strstr(e.text, "20%"));
     assert_non_null(strstr(e.hint, "clio quarantine"));
-    assert_non_null(strstr(e.hint, "another prompt (--prompts), model or seed"));
+    assert_non_null(strstr(e.hint, "another prompt, model or seed"));
+    assert_non_null(strstr(e.hint, "\"max_failed_share\": 0."));
     config.max_failed_share = 0;
     c.quarantined = 1;
     assert_int_equal(stage_check_failures(&c, &e), ERR_MODEL);

@@ -1,0 +1,91 @@
+# Batch APIs of both providers, the whole program against the mock server: kill -9 while batches are on their way, go on,
+# and come to the same bytes without anything having been submitted twice.
+set -eu
+. tests/cli/assert.inc
+[ -n "${CLIO_MOCK:-}" ] || fail "CLIO_MOCK names the mock server"
+input=$scratch/made.jsonl
+awk -v n=80 -f tests/tools/generate.awk >"$input"
+mock=
+trap 'if [ -n "$mock" ]; then kill $mock 2>/dev/null || :; fi' EXIT
+
+# serve OPTION...: starts the mock server; its port is in $port.
+serve() {
+    rm -f "$scratch/port"
+    "$CLIO_MOCK" serve --port-file "$scratch/port" "$@" &
+    mock=$!
+    waited=0
+    while [ ! -s "$scratch/port" ]; do
+        waited=$((waited + 1))
+        [ $waited -lt 100 ] || fail "the mock server does not start"
+        sleep 0.1
+    done
+    port=$(cat "$scratch/port")
+}
+
+unserve() {
+    kill $mock
+    wait $mock 2>/dev/null || :
+    mock=
+}
+
+# counted NAME: what the mock counted.
+counted() {
+    "$CLIO_MOCK" counts "$port" | sed -n "s/^$1 //p"
+}
+
+# batch_run RUN: in the background, its number in $pid. Names and audit are scripted.
+batch_run() {
+    cat >"$scratch/config.json" <<JSON
+{"models": {"fast": "$provider@http://127.0.0.1:$port/v1?batch=1&batch_requests=30&backoff=5", "strong": "script:",
+            "embed": "hash:64"}, "public_data": true, "account_per_conversation": true, "prices": "$scratch/prices.json"}
+JSON
+    "$clio" run "$input" --run "$1" --config "$scratch/config.json" --progress none --json >"$out" 2>"$err" &
+    pid=$!
+}
+
+cat >"$scratch/prices.json" <<'JSON'
+{"date": "2026-01-01", "currency": "USD", "models": [
+  {"model": "anthropic:tiny*", "input": 1, "output": 5, "batch_factor": 0.5},
+  {"model": "openai:tiny*", "input": 1, "output": 5, "batch_factor": 0.5},
+  {"model": "*", "input": 0, "output": 0}]}
+JSON
+
+for provider in anthropic:tiny openai:tiny; do
+    name=${provider%:*}
+    serve --batch-ms 700
+    whole=$scratch/$name.whole
+    batch_run "$whole"
+    wait $pid || fail "the undisturbed run ended with status $?"
+    paid=$(tr '{' '\n' <"$out" | sed -n '/^"stage":"facets"/ {
+        s/.*"tokens_in":\([0-9]*\).*"tokens_out":\([0-9]*\).*"cost":\([0-9.]*\).*/\1 \2 \3/p
+        }')
+    echo "$paid" | awk '{ exit !($1 > 0 && $3 > 0 && ($3 / (($1 + 5 * $2) / 1e6) - 0.5) ^ 2 < 1e-4) }' ||
+        fail "a batch does not cost half: $paid"
+    [ "$(counted batches)" -ge 3 ] || fail "$(counted batches) batches instead of at least 3"
+    [ "$(counted batches_left)" = 0 ] || fail "batches were left at the server"
+    unserve
+
+    # Killed when the first batch has arrived, when the next one has, and when those with the second question do.
+    serve --batch-ms 1500
+    run=$scratch/$name.killed
+    kills=0 waited_for=no
+    for moment in 1 2 4; do
+        batch_run "$run"
+        while kill -0 $pid 2>/dev/null && [ "$(counted batches)" -lt $moment ]; do sleep 0.02; done
+        kill -9 $pid 2>/dev/null || :
+        status=0
+        wait $pid 2>/dev/null || status=$?
+        [ $status != 137 ] || kills=$((kills + 1))
+        "$clio" status "$run" >"$out" 2>&1 || :
+        if grep -q '^on their way: [1-9][0-9]* batches with' "$out"; then waited_for=yes; fi
+    done
+    [ $kills = 3 ] || fail "$kills of 3 kills hit"
+    [ $waited_for = yes ] || fail "status never told of batches on their way"
+    batch_run "$run"
+    wait $pid || fail "going on ended with status $?"
+    [ "$(counted batch_again)" = 0 ] || fail "$(counted batch_again) questions were submitted twice"
+    [ "$(counted batches_left)" = 0 ] || fail "batches were left at the server"
+    unserve
+    tr '{' '\n' <"$out" | grep -q '^"stage":"facets","done":true,"total":80,"ok":80,"quarantined":0' || fail "not all conversations have facets"
+    cmp "$whole/published/clio.db" "$run/published/clio.db" || fail "kills changed the result"
+done
