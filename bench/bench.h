@@ -18,6 +18,7 @@ bench_fn bench_kmeans;
 bench_fn bench_knn;
 bench_fn bench_points_only;
 bench_fn bench_umap;
+bench_fn bench_tokenise;
 
 /* The value of "--name value", or otherwise. */
 const char *bench_option(int argc, char **argv, const char *name, const char *otherwise);

@@ -2,22 +2,15 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/json.h"
-#include "base/rng.h"
 #include "num/codes.h"
 #include "num/encoder.h"
 #include "num/kernels.h"
 #include "npy.h"
+#include "texts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct texts {
-    struct str *at;
-    size_t n;
-    struct arena memory;
-};
 
 struct model {
     struct file_map config, tokenizer, weights;
@@ -36,58 +29,10 @@ struct quality {
     double mean, worst; /* cosines with the oracle's vectors */
 };
 
-static void texts_add(struct texts *t, struct str s)
-{
-    if ((t->n & (t->n + 1)) == 0) /* full at 0, 1, 3, 7, ... */
-        t->at = mem_grow(t->at, 2 * t->n + 1, sizeof *t->at);
-    t->at[t->n++] = str_dup(&t->memory, s);
-}
-
-/* JSON lines: strings, or objects with a "text". */
-static enum err texts_read(struct texts *t, const char *path, size_t limit, struct error *e)
-{
-    struct file_map map = {0};
-    enum err err = file_map_open(&map, path, e);
-    struct str rest = map.bytes;
-    for (size_t line = 1; err == ERR_OK && rest.n > 0 && t->n < limit; line++) {
-        yyjson_doc *doc = NULL;
-        struct str s = str_trim(str_cut(&rest, '\n'));
-        if (s.n == 0)
-            continue;
-        if (json_parse(s, false, &doc, NULL) != ERR_OK)
-            err = error_set(e, ERR_INPUT, "line %zu of %s is not valid JSON", line, path);
-        yyjson_val *root = yyjson_doc_get_root(doc);
-        struct str text = yyjson_is_obj(root) ? json_get_str(root, "text") : json_str(root);
-        if (err == ERR_OK && !text.at)
-            err = error_set(e, ERR_INPUT, "line %zu of %s holds no text", line, path);
-        if (err == ERR_OK)
-            texts_add(t, text);
-        yyjson_doc_free(doc);
-    }
-    file_map_close(&map);
-    return err;
-}
-
-/* Texts of about so many tokens, the same on every machine. */
-static void texts_make(struct texts *t, size_t count, size_t tokens)
-{
-    static const char *const words[] = {"the",  "user",  "asks",   "for",    "help", "with", "a",      "python",
-                                        "code", "error", "letter", "recipe", "plan", "and",  "travel", "data"};
-    struct rng r = rng_seed(1, 0);
-    struct buf b = {0};
-    for (size_t i = 0; i < count; i++) {
-        buf_clear(&b);
-        for (size_t j = 2; j < tokens; j++)
-            buf_printf(&b, "%s ", words[rng_below(&r, sizeof words / sizeof words[0])]);
-        texts_add(t, buf_str(&b));
-    }
-    buf_release(&b);
-}
-
 static enum err model_open(struct model *m, const char *name, enum encoder_arithmetic arithmetic, struct error *e)
 {
     struct arena a = {0};
-    const char *folder = strcmp(name, "mpnet") == 0 ? "all-mpnet-base-v2" : "all-MiniLM-L6-v2";
+    const char *folder = bench_model_folder(name);
     enum err err = file_map_open(&m->config, file_cache_path(&a, "models", folder, "config.json", NULL), e);
     if (err == ERR_OK)
         err = file_map_open(&m->tokenizer, file_cache_path(&a, "models", folder, "tokenizer.json", NULL), e);
@@ -111,7 +56,7 @@ static void model_close(struct model *m)
 }
 
 /* Compares the first rows of out with the oracle's, spread evenly over the texts. */
-static enum err compare(const struct wanted *w, const struct texts *t, struct mat out, struct quality *q,
+static enum err compare(const struct wanted *w, const struct bench_texts *t, struct mat out, struct quality *q,
                         struct error *e)
 {
     struct model oracle = {0};
@@ -157,7 +102,7 @@ static void print(const struct wanted *w, const struct model *m, size_t texts, u
            rss_mb, par_threads(w->par), bytes ? codes_best()->name : kernels_best()->name, cpu);
 }
 
-static enum err measure(const struct wanted *w, const struct model *m, const struct texts *t, struct error *e)
+static enum err measure(const struct wanted *w, const struct model *m, const struct bench_texts *t, struct error *e)
 {
     enum { WARM = 32 };
     struct mat out = {.n = t->n, .d = encoder_width(m->enc)};
@@ -187,7 +132,7 @@ static enum err read_wanted(struct wanted *w, int argc, char **argv, struct erro
     w->model = bench_option(argc, argv, "--model", "minilm");
     w->save = bench_option(argc, argv, "--save", NULL);
     w->arithmetic = strcmp(arithmetic, "bytes") == 0 ? ENCODER_BYTES : ENCODER_FLOATS;
-    if (strcmp(w->model, "minilm") != 0 && strcmp(w->model, "mpnet") != 0)
+    if (!bench_model_folder(w->model))
         return error_set(e, ERR_USAGE, "--model is minilm or mpnet");
     if (strcmp(arithmetic, "bytes") != 0 && strcmp(arithmetic, "floats") != 0)
         return error_set(e, ERR_USAGE, "--arithmetic is bytes or floats");
@@ -207,20 +152,19 @@ enum err bench_encode(int argc, char **argv, struct error *e)
         err = bench_number(argc, argv, "--limit", 10000000, &limit, e);
     if (err == ERR_OK)
         err = bench_number(argc, argv, "--synthetic", 100000, &synthetic, e);
-    struct texts t = {0};
+    struct bench_texts t = {0};
     struct model m = {0};
     w.par = par_new(threads);
     if (err == ERR_OK && path)
-        err = texts_read(&t, path, limit, e);
+        err = bench_texts_read(&t, path, limit, e);
     else if (err == ERR_OK)
-        texts_make(&t, limit, synthetic);
+        bench_texts_make(&t, limit, synthetic);
     if (err == ERR_OK)
         err = model_open(&m, w.model, w.arithmetic, e);
     if (err == ERR_OK)
         err = measure(&w, &m, &t, e);
     model_close(&m);
     par_free(w.par);
-    arena_release(&t.memory);
-    free(t.at);
+    bench_texts_release(&t);
     return err;
 }

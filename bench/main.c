@@ -1,6 +1,7 @@
 #include "bench.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -25,6 +26,8 @@ static const struct benchmark {
      "clusters: --npy FILE or --synthetic ROWS,COLUMNS,SEED [--k 100] [--iterations N] [--spherical] [--memory-mb N] "
      "[--exact [--start FILE.npy]] [--check] [--threads N] [--seed N] [--save FILE.npy] [--save-labels FILE.npy]",
      bench_kmeans},
+    {"tokenise", "words to ids: --model minilm|mpnet --texts FILE [--max-tokens N] [--threads N] [--save FILE.npy]",
+     bench_tokenise},
     {"knn",
      "nearest neighbours by cosine: --npy FILE or --synthetic ROWS,COLUMNS,SEED [--k 15] [--visit N] [--labels "
      "FILE.npy] "
@@ -75,11 +78,18 @@ double bench_cpu_seconds(void)
            1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
 }
 
+/* The kernel's own count: getrusage() starts from what the parent process had. */
 double bench_peak_mb(void)
 {
-    struct rusage use = {0};
-    getrusage(RUSAGE_SELF, &use);
-    return (double)use.ru_maxrss / 1024.0;
+    char line[256];
+    double kb = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            kb = strtod(line + 6, NULL);
+    if (f)
+        fclose(f);
+    return kb / 1024.0;
 }
 
 void bench_cpu(char *out, size_t n)

@@ -11,6 +11,7 @@ enum {
     WORD_CHARS_MAX = 256, /* what max_input_chars_per_word may be; bounds the work for a word */
     WORD_BYTES_MAX = WORD_CHARS_MAX * 4,
     ADDED_MAX = 64,
+    FILTER_BITS = 1 << 19,
     ID_MAX = 10000000
 };
 
@@ -20,8 +21,10 @@ enum {
 #define HASH_NEXT  0x0dd2c0deu
 
 struct piece {
-    const char *at; /* NULL: a free place */
-    uint32_t n, id, hash;
+    uint64_t head;    /* its first eight bytes: most pieces have no more, and are known without a look elsewhere */
+    const char *tail; /* the others */
+    uint32_t id;
+    uint16_t n; /* bytes; 0: a free place */
     bool next;
 };
 
@@ -37,13 +40,25 @@ struct added_list {
     bool starts[256]; /* bytes that one of them starts with */
 };
 
+/* What a byte of text is, where that can be said without looking at its neighbours. */
+enum byte_kind {
+    BYTE_HARD,  /* beyond ASCII, a control character, or an added token may start with it */
+    BYTE_WORD,  /* ASCII: part of a word */
+    BYTE_ALONE, /* ASCII: punctuation, a word by itself */
+    BYTE_BLANK
+};
+
 struct wordpiece {
     struct arena memory;
     struct wordpiece_rules rules;
     struct piece *pieces; /* open addressing; mask + 1 places, at most half in use */
+    uint64_t *filter;     /* FILTER_BITS; a hash whose bit is not set is no piece's: it spares a far look */
     size_t mask, size, piece_bytes_max, word_chars_max;
     uint32_t unknown, start, end;
     struct added_list raw, normal; /* looked for before and after normalising */
+    unsigned char kinds[256];      /* enum byte_kind */
+    char small[256];               /* letters in the case the rules want */
+    uint32_t alone[256];           /* ids of BYTE_ALONE */
 };
 
 /* What one call writes to. */
@@ -57,11 +72,28 @@ static uint32_t hash_step(uint32_t h, char c)
     return (h ^ (unsigned char)c) * 16777619u;
 }
 
+static uint32_t filter_bit(uint32_t hash)
+{
+    return (hash ^ hash >> 13) & (FILTER_BITS - 1);
+}
+
+enum { HEAD_BYTES = 8 };
+
+static uint64_t head_of(struct str s)
+{
+    uint64_t head = 0;
+    for (size_t i = 0; i < s.n && i < HEAD_BYTES; i++)
+        head |= (uint64_t)(unsigned char)s.at[i] << 8 * i;
+    return head;
+}
+
 static struct piece *place(const struct wordpiece *w, uint32_t hash, struct str s, bool next)
 {
+    uint64_t head = head_of(s);
     for (size_t i = (hash ^ hash >> 15) & w->mask;; i = (i + 1) & w->mask) {
         struct piece *p = &w->pieces[i];
-        if (!p->at || (p->hash == hash && p->next == next && p->n == s.n && memcmp(p->at, s.at, s.n) == 0))
+        if (p->n == 0 || (p->head == head && p->n == s.n && p->next == next &&
+                          (s.n <= HEAD_BYTES || memcmp(p->tail, s.at + HEAD_BYTES, s.n - HEAD_BYTES) == 0)))
             return p;
     }
 }
@@ -80,7 +112,10 @@ static void piece_add(struct wordpiece *w, struct str s, uint32_t id, bool next)
     uint32_t h = next ? HASH_NEXT : HASH_FIRST;
     for (size_t i = 0; i < s.n; i++)
         h = hash_step(h, s.at[i]);
-    *p = (struct piece){.at = str_dupz(&w->memory, s), .n = (uint32_t)s.n, .id = id, .hash = h, .next = next};
+    w->filter[filter_bit(h) / 64] |= (uint64_t)1 << filter_bit(h) % 64;
+    *p = (struct piece){.head = head_of(s), .id = id, .n = (uint16_t)s.n, .next = next};
+    if (s.n > HEAD_BYTES)
+        p->tail = str_dupz(&w->memory, (struct str){s.at + HEAD_BYTES, s.n - HEAD_BYTES});
     if (s.n > w->piece_bytes_max)
         w->piece_bytes_max = s.n;
 }
@@ -90,7 +125,7 @@ static bool token_id(const struct wordpiece *w, struct str token, uint32_t *id)
 {
     const struct piece *p = piece_find(w, token, false);
     *id = p->id;
-    return p->at != NULL;
+    return p->n > 0;
 }
 
 static enum err read_vocab(struct wordpiece *w, yyjson_val *model, struct error *e)
@@ -104,6 +139,7 @@ static enum err read_vocab(struct wordpiece *w, yyjson_val *model, struct error 
     while (places < 4 * count + 2) /* a token may be entered twice: as it is, and without the prefix */
         places *= 2;
     w->pieces = mem_zero(places, sizeof *w->pieces);
+    w->filter = mem_zero(FILTER_BITS / 64, sizeof *w->filter);
     w->mask = places - 1;
     yyjson_obj_iter it = yyjson_obj_iter_with(vocab);
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&it));) {
@@ -212,6 +248,25 @@ static bool special(const struct wordpiece *w, yyjson_val *post, const char *pai
     return yyjson_is_uint(named) && yyjson_get_uint(named) < w->size;
 }
 
+static void sort_bytes(struct wordpiece *w)
+{
+    for (int c = 0; c < 0x80; c++) {
+        char at = (char)c;
+        size_t n;
+        struct buf one = {0};
+        wordpiece__normalise(&w->rules, (struct str){&at, 1}, &one);
+        if (one.n == 1 && c > ' ' && !w->normal.starts[(unsigned char)one.at[0]]) {
+            bool word = wordpiece__class_at(buf_str(&one), 0, &n) == WORDPIECE_WORD;
+            w->kinds[c] = word ? BYTE_WORD : BYTE_ALONE;
+            w->small[c] = one.at[0];
+            if (!token_id(w, buf_str(&one), &w->alone[c]))
+                w->alone[c] = w->unknown;
+        }
+        buf_release(&one);
+    }
+    w->kinds[' '] = w->kinds['\n'] = w->kinds['\t'] = w->kinds['\r'] = BYTE_BLANK;
+}
+
 static enum err read_all(struct wordpiece *w, yyjson_val *root, struct error *e)
 {
     enum err err = read_rules(w, root, e);
@@ -222,6 +277,8 @@ static enum err read_all(struct wordpiece *w, yyjson_val *root, struct error *e)
     yyjson_val *post = yyjson_obj_get(root, "post_processor");
     if (err == ERR_OK && (!special(w, post, "cls", 0, &w->start) || !special(w, post, "sep", 2, &w->end)))
         err = error_set(e, ERR_MODEL, "tokenizer.json's post-processor does not put one token before and one behind");
+    if (err == ERR_OK)
+        sort_bytes(w);
     return err;
 }
 
@@ -247,6 +304,7 @@ void wordpiece_free(struct wordpiece *w)
         return;
     arena_release(&w->memory);
     free(w->pieces);
+    free(w->filter);
     free(w);
 }
 
@@ -274,8 +332,10 @@ static const struct piece *longest(const struct wordpiece *w, struct str word, s
     for (; n > 0; n--) {
         if (from + n < word.n && ((unsigned char)word.at[from + n] & 0xc0) == 0x80)
             continue; /* inside a character */
+        if (!(w->filter[filter_bit(hash[n - 1]) / 64] >> filter_bit(hash[n - 1]) % 64 & 1))
+            continue;
         const struct piece *p = place(w, hash[n - 1], (struct str){word.at + from, n}, from > 0);
-        if (p->at)
+        if (p->n > 0)
             return p;
     }
     return NULL;
@@ -304,15 +364,18 @@ static bool put_word(const struct wordpiece *w, struct str word, struct ids *ids
 }
 
 /* The longest added token that text starts with, NULL when none does. */
-static const struct added *added_at(const struct added_list *list, struct str text)
+static const struct added *added_longest(const struct added_list *list, struct str text)
 {
     const struct added *best = NULL;
-    if (!list->starts[(unsigned char)text.at[0]])
-        return NULL;
     for (size_t i = 0; i < list->n; i++)
         if (str_has_prefix(text, list->at[i].content) && (!best || list->at[i].content.n > best->content.n))
             best = &list->at[i];
     return best;
+}
+
+static inline const struct added *added_at(const struct added_list *list, struct str text)
+{
+    return list->starts[(unsigned char)text.at[0]] ? added_longest(list, text) : NULL;
 }
 
 /* Splits normalised text into words and punctuation marks. */
@@ -340,6 +403,33 @@ static bool put_normal(const struct wordpiece *w, struct str text, struct ids *i
     return room;
 }
 
+/* Words and punctuation marks of ASCII: nothing combines, so one pass puts them in their normal form and splits them.
+ */
+static bool put_easy(const struct wordpiece *w, struct str text, struct ids *ids)
+{
+    char word[WORD_CHARS_MAX + 1];
+    bool room = true;
+    for (size_t i = 0; i < text.n && room;) {
+        unsigned char c = (unsigned char)text.at[i];
+        size_t n = 0;
+        uint32_t h = HASH_FIRST;
+        if (w->kinds[c] == BYTE_ALONE) {
+            room = put(ids, w->alone[c]);
+            i++;
+            continue;
+        }
+        for (; i < text.n && w->kinds[(unsigned char)text.at[i]] == BYTE_WORD; i++) {
+            if (n > w->word_chars_max)
+                continue; /* unknown, however long */
+            word[n] = w->small[(unsigned char)text.at[i]];
+            h = hash_step(h, word[n++]);
+        }
+        const struct piece *whole = n <= w->word_chars_max ? place(w, h, (struct str){word, n}, false) : NULL;
+        room = whole && whole->n > 0 ? put(ids, whole->id) : put_word(w, (struct str){word, n}, ids);
+    }
+    return room;
+}
+
 /*
  * Text without added tokens, normalised and split from one blank to the next: a blank keeps characters from combining
  * across it, so the parts can be treated alone, and reading stops when there is no room for more ids.
@@ -349,13 +439,16 @@ static bool put_raw(const struct wordpiece *w, struct str text, struct buf *scra
     bool room = true;
     for (size_t i = 0; i < text.n && room;) {
         size_t end = i;
-        while (end < text.n && text.at[end] != ' ' && text.at[end] != '\n' && text.at[end] != '\t' &&
-               text.at[end] != '\r')
-            end++;
-        if (end > i) {
+        bool hard = false;
+        for (; end < text.n && w->kinds[(unsigned char)text.at[end]] != BYTE_BLANK; end++)
+            hard = hard || w->kinds[(unsigned char)text.at[end]] == BYTE_HARD;
+        struct str part = {text.at + i, end - i};
+        if (hard) {
             buf_clear(scratch);
-            wordpiece__normalise(&w->rules, (struct str){text.at + i, end - i}, scratch);
+            wordpiece__normalise(&w->rules, part, scratch);
             room = put_normal(w, buf_str(scratch), ids);
+        } else {
+            room = put_easy(w, part, ids);
         }
         i = end + 1;
     }
