@@ -48,7 +48,7 @@ static struct str name_of(struct str rest)
 /* Part of a vector's identity: to be changed whenever the bytes' arithmetic gives other vectors than before. */
 static const char *arithmetic_name(struct str rest)
 {
-    return arithmetic_of(rest) == ENCODER_FLOATS ? "" : ":int8.1";
+    return arithmetic_of(rest) == ENCODER_FLOATS ? "" : ":int8.2";
 }
 
 /* ---- equal texts once ---- */

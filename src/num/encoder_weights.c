@@ -1,5 +1,6 @@
 #include "num/encoder_weights.h"
 
+#include "num/encoder_trial.h"
 #include "num/safetensors.h"
 
 #include <math.h>
@@ -83,9 +84,8 @@ static enum err read_config(struct shape *s, struct str text, struct error *e)
 struct reader {
     const struct safetensors *st;
     struct arena *memory;
-    float *rows;   /* scratch: one panel's rows */
-    int8_t *codes; /* and the same as codes */
-    enum encoder_arithmetic arithmetic;
+    float *rows; /* scratch: one panel's rows */
+    bool finite;
     char prefix[64];
     struct error *e;
     enum err err;
@@ -101,12 +101,22 @@ static const char *find(struct reader *r, const char *name, const char *part, si
     return at;
 }
 
+static void note_finite(struct reader *r, const float *x, size_t n)
+{
+    float sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] * 0.0f;
+    r->finite = r->finite && sum == 0.0f;
+}
+
 static float *read_vector(struct reader *r, const char *name, const char *part, size_t n)
 {
     const char *at = find(r, name, part, n, 0);
     float *out = encoder__floats(r->memory, n);
-    if (at)
+    if (at) {
         memcpy(out, at, n * sizeof *out);
+        note_finite(r, out, n);
+    }
     return out;
 }
 
@@ -115,49 +125,33 @@ static struct encoder_norm read_norm(struct reader *r, const char *name, size_t 
     return (struct encoder_norm){read_vector(r, name, ".weight", d), read_vector(r, name, ".bias", d)};
 }
 
-/* Packs the rows in r->rows, one panel's, as the rows of dense from `row` on. */
-static void pack_panel(struct reader *r, const struct encoder_dense *dense, size_t row, size_t k)
+static struct encoder_dense new_dense(struct reader *r, size_t n, size_t k)
 {
-    size_t stride = codes_stride(k);
-    if (r->arithmetic == ENCODER_FLOATS) {
-        kernels_pack_rows(r->rows, k, KERNELS_PANEL, k, dense->w + row * k);
-        return;
-    }
-    for (size_t i = 0; i < KERNELS_PANEL; i++)
-        dense->scales[row + i] = codes_quantise(r->rows + i * k, k, r->codes + i * stride);
-    codes_pack(r->codes, KERNELS_PANEL, stride, dense->codes + row * stride);
+    return (struct encoder_dense){
+        .n = n, .k = k, .w = encoder__floats(r->memory, n * k), .bias = encoder__floats(r->memory, n)};
 }
 
 /* Reads the tensors "name.weight" [n][k] and "name.bias" [n] as the rows of dense from `first` on. The file's floats
  * may be unaligned, so a panel's rows are copied before they are packed. */
-static void read_rows(struct reader *r, const char *name, size_t n, size_t k, const struct encoder_dense *dense,
-                      size_t first)
+static void read_rows(struct reader *r, const char *name, size_t n, const struct encoder_dense *dense, size_t first)
 {
+    size_t k = dense->k;
     const char *at = find(r, name, ".weight", n, k), *bias = find(r, name, ".bias", n, 0);
     for (size_t row = 0; at && row < n; row += KERNELS_PANEL) {
         memcpy(r->rows, at + row * k * sizeof(float), KERNELS_PANEL * k * sizeof(float));
-        pack_panel(r, dense, first + row, k);
+        note_finite(r, r->rows, KERNELS_PANEL * k);
+        kernels_pack_rows(r->rows, k, KERNELS_PANEL, k, dense->w + (first + row) * k);
     }
-    if (bias)
+    if (bias) {
         memcpy(dense->bias + first, bias, n * sizeof(float));
-}
-
-static struct encoder_dense new_dense(struct reader *r, size_t n, size_t k)
-{
-    struct encoder_dense dense = {.bias = encoder__floats(r->memory, n)};
-    if (r->arithmetic == ENCODER_FLOATS) {
-        dense.w = encoder__floats(r->memory, n * k);
-    } else {
-        dense.codes = encoder__memory(r->memory, n * codes_stride(k));
-        dense.scales = encoder__floats(r->memory, n);
+        note_finite(r, dense->bias + first, n);
     }
-    return dense;
 }
 
 static struct encoder_dense read_dense(struct reader *r, const char *name, size_t n, size_t k)
 {
     struct encoder_dense dense = new_dense(r, n, k);
-    read_rows(r, name, n, k, &dense, 0);
+    read_rows(r, name, n, &dense, 0);
     return dense;
 }
 
@@ -166,7 +160,7 @@ static struct encoder_dense read_qkv(struct reader *r, const struct names *names
     const char *const name[3] = {names->q, names->k, names->v};
     struct encoder_dense dense = new_dense(r, 3 * d, d);
     for (size_t i = 0; i < 3; i++)
-        read_rows(r, name[i], d, d, &dense, i * d);
+        read_rows(r, name[i], d, &dense, i * d);
     return dense;
 }
 
@@ -180,6 +174,24 @@ static void read_layer(struct reader *r, const struct shape *s, size_t i, struct
     layer->up = read_dense(r, "intermediate.dense", s->f, s->d);
     layer->down = read_dense(r, "output.dense", s->d, s->f);
     layer->norm_down = read_norm(r, "output.LayerNorm", s->d);
+}
+
+/* Reads layer after layer as floats, and codes it for what a few texts have shown of its inputs. */
+static void read_as_bytes(struct reader *r, const struct shape *s, struct encoder *enc)
+{
+    struct encoder_trial trial;
+    encoder__trial_start(&trial, enc);
+    for (size_t i = 0; i < s->layers && r->err == ERR_OK; i++) {
+        struct arena floats = {0};
+        struct encoder_layer layer;
+        r->memory = &floats;
+        read_layer(r, s, i, &layer);
+        if (r->err == ERR_OK)
+            encoder__trial_code(&trial, enc, &layer, &enc->layer[i]);
+        arena_release(&floats);
+    }
+    r->memory = &enc->memory;
+    encoder__trial_end(&trial);
 }
 
 static void read_embeddings(struct reader *r, const struct shape *s, struct encoder *enc)
@@ -256,15 +268,20 @@ enum err encoder__load(struct encoder *enc, const struct encoder_files *files, s
     enc->tokens_max = s.rows - s.first;
     enc->layer = arena_zero(&enc->memory, s.layers, sizeof *enc->layer);
     size_t widest = s.d > s.f ? s.d : s.f;
-    struct reader r = {.st = &st, .memory = &enc->memory, .arithmetic = enc->arithmetic, .e = e};
+    struct reader r = {.st = &st, .memory = &enc->memory, .finite = true, .e = e};
     r.rows = mem_new(KERNELS_PANEL * widest, sizeof(float));
-    r.codes = mem_new(KERNELS_PANEL, codes_stride(widest));
     read_embeddings(&r, &s, enc);
     read_near(&r, &s, enc);
-    for (size_t i = 0; i < s.layers && r.err == ERR_OK; i++)
+    if (r.err == ERR_OK && wordpiece_size(enc->words) > enc->vocab)
+        r.err =
+            error_set(e, ERR_MODEL, "tokenizer.json has %zu tokens, the weights only %zu: they do not belong together",
+                      wordpiece_size(enc->words), enc->vocab);
+    if (r.err == ERR_OK && enc->arithmetic == ENCODER_BYTES)
+        read_as_bytes(&r, &s, enc);
+    for (size_t i = 0; i < s.layers && r.err == ERR_OK && enc->arithmetic == ENCODER_FLOATS; i++)
         read_layer(&r, &s, i, &enc->layer[i]);
     free(r.rows);
-    free(r.codes);
+    enc->finite = r.finite;
     safetensors_close(&st);
     return r.err;
 }

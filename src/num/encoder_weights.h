@@ -11,13 +11,19 @@
 #include "num/kernels.h"
 #include "num/wordpiece.h"
 
-/* y [n] = bias [n] + W x; W is either packed floats (num/kernels.h) or packed codes with a scale a row (num/codes.h).
+/*
+ * y [n] = bias [n] + W x [k]. W is either packed floats (num/kernels.h), or packed codes (num/codes.h) with a scale and
+ * a sum for each row. Their inputs are multiplied by `shrink` before they are coded, and the columns of W by its
+ * inverse: a few inputs of a trained encoder are ten times as large as all others, and would leave those few of the 255
+ * steps.
  */
 struct encoder_dense {
-    float *w;
+    size_t n, k;
+    float *w, *bias;
+    float *largest; /* [k] when not NULL: what |x| has been at most (floats only) */
     int8_t *codes;
-    float *scales; /* [n], of codes */
-    float *bias;
+    float *scales, *sums; /* [n] */
+    float *shrink;        /* [k]; NULL: ones */
 };
 
 struct encoder_norm {
@@ -40,6 +46,7 @@ struct encoder {
     const struct codes_kernels *products;
     size_t d, h, f, layers, tokens_max, vocab;
     float eps;
+    bool finite;           /* as far as weights were copied; the others show in the result */
     const char *word_rows; /* [vocab][d] float32, unaligned, in the weights' file */
     float *positions;      /* [tokens_max][d], BERT's token type 0 added */
     struct encoder_norm norm_in;
@@ -55,7 +62,7 @@ struct encoder {
 void *encoder__memory(struct arena *a, size_t bytes);
 float *encoder__floats(struct arena *a, size_t n);
 
-/* Fills everything but words, arithmetic and kernels. Errors: ERR_MODEL. */
+/* Fills everything but words, arithmetic and kernels, which it uses. Errors: ERR_MODEL. */
 MUST_USE enum err encoder__load(struct encoder *enc, const struct encoder_files *files, struct error *e);
 
 #endif

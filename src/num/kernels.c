@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 enum {
     TILE_ROWS = 6, /* twelve sums, two columns and a broadcast fit the sixteen registers of AVX2 */
     BLOCK_K = 384  /* a panel's block of k is 48 KB: it stays close while all rows pass over it */
@@ -26,20 +30,26 @@ struct tile {
 #define TARGET    __attribute__((target("avx512f,avx512vl,avx512dq")))
 #define WIDTH     16
 #define SET_NAME  "avx512"
+#define MIN(a, b) ((VEC)_mm512_min_ps((__m512)(a), (__m512)(b)))
+#define MAX(a, b) ((VEC)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #include "num/kernels.inc"
 
 #define KERNEL(x) avx2_##x
 #define TARGET    __attribute__((target("avx2")))
 #define WIDTH     8
 #define SET_NAME  "avx2"
+#define MIN(a, b) ((VEC)_mm256_min_ps((__m256)(a), (__m256)(b)))
+#define MAX(a, b) ((VEC)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #include "num/kernels.inc"
 #endif
 
 /* SSE2 on x86-64, NEON on arm64. */
 #define KERNEL(x) plain_##x
 #define TARGET
-#define WIDTH    4
-#define SET_NAME "plain"
+#define WIDTH     4
+#define SET_NAME  "plain"
+#define MIN(a, b) KERNEL(pick)((a) < (b), a, b)
+#define MAX(a, b) KERNEL(pick)((a) > (b), a, b)
 #include "num/kernels.inc"
 
 const struct kernels *kernels_at(size_t i)

@@ -28,14 +28,21 @@ struct gemm {
     size_t ldc;
 };
 
+/* How a row was coded in bytes: a number is scale * (code + zero). */
+struct code_scale {
+    float scale, zero;
+};
+
 /*
- * What exact products of bytes stand for (num/codes.h): out [m][n] = products [m][n] * rows [m] * columns [n] + bias
- * [n], where rows and columns are the scales the two sides were coded with. Rows of out lie ld apart.
+ * What exact products of bytes stand for (num/codes.h): out [m][n] = (products [m][n] + zero of the row * sums [n]) *
+ * scale of the row * columns [n] + bias [n], where columns has the scales of the other side, and sums the sums of its
+ * codes. Rows of out lie ld apart.
  */
 struct product {
     size_t m, n; /* n a multiple of 16; products' rows lie n apart */
     const int32_t *products;
-    const float *rows, *columns, *bias;
+    const struct code_scale *rows;
+    const float *columns, *sums, *bias;
     float *out;
     size_t ld;
 };
@@ -48,9 +55,9 @@ struct kernels {
     void (*softmax)(float *x, const float *bias, size_t n, float scale);
     /* In place: x = norm(x + add) * weight + bias; add may be NULL. */
     void (*layer_norm)(float *x, const float *add, const float *weight, const float *bias, size_t d, float eps);
-    /* A row as bytes with one scale, which it returns: what codes_quantise gives, for d a multiple of 32. The row is
-     * finite. */
-    float (*code)(const float *x, size_t d, int8_t *code);
+    /* The row x * shrink (NULL: x) as bytes of -127..127, the range from its smallest to its largest number spread over
+     * them; d a multiple of 32, zeros behind it as codes.h wants them. The row is finite. */
+    struct code_scale (*code)(const float *x, const float *shrink, size_t d, int8_t *code);
     void (*restore)(const struct product *p);
 };
 
