@@ -160,7 +160,8 @@ static double bytes_of(const struct estimator *s, size_t stage)
         width = (double)number;
     for (size_t f = 0; f < s->c->config->facets_count; f++)
         trees += s->c->config->facets[f].cluster;
-    double vectors = strcmp(pipeline[stage].name, "embed") == 0 ? trees * width * sizeof(float) : 0;
+    double vectors =
+        strcmp(pipeline[stage].name, "embed") == 0 ? trees * (2 * width * sizeof(float) + 40) : 0; /* and in the log */
     return s->r.bytes[stage] + vectors * (double)s->r.conversations;
 }
 

@@ -1,7 +1,7 @@
 /*
  * run.h: a run is a folder.
  *     manifest.json     what was asked and with what (inputs' hashes, config, seeds, models, version), stage states
- *     private/          0700: run.db (everything that may hold personal text), account.key, NAME.vec
+ *     private/          0700: run.db (everything that may hold personal text), account.key, NAME.vec, vectors.log
  *     published/        only what passed the four layers; written by privacy/publish.c alone
  *     events.jsonl      progress and counts, never text
  * One process at a time: run_open takes a lock.                                         Layer: store, uses base only.
