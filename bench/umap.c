@@ -187,8 +187,8 @@ static enum err lay_out(struct layout_bench *b, struct error *e)
 static enum err run(struct layout_bench *b, int argc, char **argv, struct error *e)
 {
     const char *save = bench_option(argc, argv, "--save", NULL);
-    if (b->points.n < 2 || b->sample < 2 * K + 2)
-        return error_set(e, ERR_RANGE, "%zu rows and a sample of %zu: at least 2 and %d are needed", b->points.n,
+    if (b->points.n < 2 * K + 2 || b->sample < 2 * K + 2)
+        return error_set(e, ERR_RANGE, "%zu rows and a sample of %zu: at least %d of both are needed", b->points.n,
                          b->sample, 2 * K + 2);
     b->layout = (struct mat){mem_new(b->points.n * 2, sizeof(float)), b->points.n, 2};
     enum err err = lay_out(b, e);
