@@ -128,7 +128,7 @@ static enum err take(void *arg, size_t i, const struct asked *answer, struct err
         return ERR_OK; /* stays without a name and is never shown; its children move up when the tree is published */
     struct arena a = {0};
     struct str *taken = arena_new(&a, r->below->n, sizeof *taken);
-    struct naming_judge judge = {.taken = taken, .fallback = r->p->names[r->from[i]]};
+    struct naming_judge judge = {.taken = taken, .any = true, .fallback = r->p->names[r->from[i]]};
     samples_judge(&r->g->samples, r->above->groups[i], &a, &judge);
     for (size_t k = 0; k < r->below->n; k++)
         if (r->parent[k] == r->from[i])
@@ -188,7 +188,7 @@ static enum err grow_level(struct growth *g, const struct tier *below, int level
     *above = (struct tier){0};
     enum err result = propose_parents(g, below, target, &p, e);
     if (result == ERR_OK)
-        result = merge_proposals(g, &p, target + target / 2, e); /* as many as were asked for */
+        result = merge_proposals(g, &p, target, e);
     if (result == ERR_OK)
         result = assign_parents(g, below, &p, parent, e);
     struct renaming r = {.g = g, .below = below, .parent = parent, .above = above, .p = &p};
@@ -210,12 +210,12 @@ static enum err grow_facet(struct growth *g, struct error *e)
     enum err result = clusters_clear(g->c->run, g->facet->name, 1, e);
     if (result == ERR_OK)
         result = load_leaves(g, &below, e);
-    if (result == ERR_OK && below.n)
-        result = samples_open(&g->samples, g->c, g->facet_index, below.nodes, below.n, e);
     if (result != ERR_OK || below.n == 0)
         return result;
     size_t levels = hierarchy_plan(below.n, g->c->config->levels, g->c->config->top, sizes);
     if (levels > 1)
+        result = samples_open(&g->samples, g->c, g->facet_index, below.nodes, below.n, e);
+    if (result == ERR_OK && levels > 1)
         result = embed_tier(g, &below, e);
     for (size_t l = 1; l < levels && result == ERR_OK; l++) {
         result = grow_level(g, &below, (int)l, sizes[l], &above, e);

@@ -8,7 +8,7 @@
 
 /* Names this close say the same thing; further ones are merged only while there are too many. */
 static const float SAME_MEANING = 0.85f;
-static const double ABOUT = 1.25; /* "about the wanted number": up to a quarter more */
+static const double ABOUT = 1.5; /* "about the wanted number": up to half more, as proposals are asked for */
 
 static const struct field name_field = {.name = "name", .kind = FIELD_TEXT, .max_chars = 80};
 static const struct schema name_schema = {&name_field, 1};

@@ -7,6 +7,7 @@
 #include "stage/subjects.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum { F_DESCRIPTION, F_SHORT, F_GENERAL, F_SUBJECTS, F_NAME, FIELDS };
 #define DESCRIPTION_START "Users asked"
@@ -37,13 +38,14 @@ static const float TOO_SPECIAL = 0.5f;
 static const float READS_BETTER = 0.03f;
 /* What a small model says of a group is often one member's words, unless it was asked for what is most general. */
 static const float OFTEN_QUOTED = 0.1f;
-/* A name has to be like the members at least this much of what they are like one another. */
-static const float SAYS_SOMETHING = 0.6f;
+/* A name has to be like the members at least this much of what they are like one another; more than the second is not
+ * asked of it. */
+static const float SAYS_SOMETHING = 0.6f, SAYS_ENOUGH = 0.25f;
 
 /* A small model takes what is shown as near for what is in the group; then only the vectors tell them apart. */
 static bool is_small(const struct model *m)
 {
-    return m->info.context_tokens < CONTRAST_WINDOW;
+    return m->info.context_tokens < CONTRAST_WINDOW && strcmp(m->ops->scheme, "local") == 0;
 }
 
 /* As many lines as fit into `tokens`; a list of 50 long summaries must not push the question out of the window. */
@@ -287,7 +289,8 @@ static float cohesion(struct mat members)
 }
 
 /* Scores the candidates and puts the best in front, equals in their order: like the members on the whole, less like
- * those nearest to them, and not like one member alone. Those that say nothing about the members go. */
+ * those nearest to them, and not like one member alone. Those that say nothing about the members go, unless
+ * any name is better than none. */
 static enum err rank(struct stage_context *c, const struct naming_judge *judge, struct candidates *x, struct arena *a,
                      struct error *e)
 {
@@ -303,12 +306,13 @@ static enum err rank(struct stage_context *c, const struct naming_judge *judge, 
     result = m->ops->embed(m->ctx, texts, x->n, vectors, &ignored, e);
     bool compares = !m->info.apart; /* where names and members do not compare, the model's order stays */
     float least = compares ? SAYS_SOMETHING * cohesion(judge->members) : 0;
+    least = least < SAYS_ENOUGH ? least : SAYS_ENOUGH;
     size_t n = 0;
     for (size_t i = 0; i < x->n && result == ERR_OK; i++) {
         struct likeness like = compares ? likeness_of(judge, mat_row(vectors, i)) : (struct likeness){0};
         struct candidate moved = x->at[i];
         size_t at = n;
-        if (like.inside < least)
+        if (!judge->any && judge->members.n && like.inside < least)
             continue;
         moved.score += like.inside - like.outside - TOO_SPECIAL * like.special;
         for (n++; at > 0 && x->at[at - 1].score < moved.score; at--)
@@ -332,7 +336,9 @@ static struct str add_proposals(const struct field_value *v, const struct naming
     const float advantage[] = {small ? -OFTEN_QUOTED : READS_BETTER, small ? READS_BETTER : 0};
     for (size_t i = 0; i < sizeof proposed / sizeof *proposed; i++) {
         struct str name = usable(proposed[i]) ? name_of(proposed[i], judge->support.common, a) : (struct str){0};
-        if (name.n == 0 || is_long_list(name) || !support_has(&judge->support, name))
+        /* Checked as it was written: a small letter must not hide a name. The first word may be a verb with a capital.
+         */
+        if (name.n == 0 || is_long_list(name) || !support_has(&judge->support, str_trim(proposed[i]), true))
             continue;
         if (is_taken(judge, name, a))
             repeated = name;
@@ -366,9 +372,8 @@ static enum err choose_short(struct stage_context *c, const struct field_value *
 {
     struct candidates x = {0};
     struct str own = capitalised(without_dangling(line_of(v[F_SHORT].text, SHORT_NAME_CHARS_MAX, scratch)), scratch);
-    own = in_sentence_case(own, judge->support.common, scratch);
-    if (support_has(&judge->support, own))
-        add_candidate(&x, own, READS_BETTER);
+    if (support_has(&judge->support, own, false))
+        add_candidate(&x, in_sentence_case(own, judge->support.common, scratch), READS_BETTER);
     for (size_t i = 0; i < n; i++)
         if (text_chars(subjects[i]) <= SHORT_NAME_CHARS_MAX)
             add_candidate(&x, capitalised(subjects[i], scratch), 0);
@@ -388,15 +393,28 @@ static struct str description_of(const struct field_value *v, const struct namin
     return str_trim(kept);
 }
 
+static size_t usable_subjects(const struct field_value *v, struct str *out, struct arena *a)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < v[F_SUBJECTS].items_count; i++)
+        if (usable(v[F_SUBJECTS].items[i]))
+            out[n++] = line_of(v[F_SUBJECTS].items[i], SHORT_NAME_CHARS_MAX, a);
+    return n;
+}
+
 static enum err read_into(struct stage_context *c, const struct field_value *v, const struct naming_judge *judge,
                           struct arena *scratch, struct arena *a, struct naming *out, struct error *e)
 {
     struct candidates x = {0};
     struct str subjects[SUBJECTS_MAX];
     size_t n;
-    enum err result =
-        subjects_of(c, &(struct about){judge->support, judge->members, v[F_SUBJECTS].items, v[F_SUBJECTS].items_count},
-                    scratch, subjects, &n, e);
+    struct str *more = arena_new(scratch, v[F_SUBJECTS].items_count, sizeof *more);
+    struct about about = {.support = judge->support,
+                          .members = judge->members,
+                          .have_leads = judge->have_leads,
+                          .more = more,
+                          .more_count = usable_subjects(v, more, scratch)};
+    enum err result = subjects_of(c, &about, scratch, subjects, &n, e);
     if (result == ERR_OK)
         result = choose_short(c, v, judge, subjects, n, scratch, a, out, e);
     if (result != ERR_OK)
@@ -407,18 +425,20 @@ static enum err read_into(struct stage_context *c, const struct field_value *v, 
         return result;
     struct str repeated = add_proposals(v, judge, is_small(m), scratch, &x);
     add_subjects(judge, subjects, n, scratch, &x);
-    if (x.n == 0 && judge->fallback.n && support_has(&judge->support, judge->fallback))
+    if (x.n == 0 && judge->fallback.n && support_has(&judge->support, judge->fallback, true))
         add_candidate(&x, name_of(judge->fallback, judge->support.common, scratch), 0);
     if (x.n == 0)
         add_candidate(&x, repeated.n ? repeated : out->short_name, 0);
     result = rank(c, judge, &x, scratch, e);
-    if (result != ERR_OK || x.n == 0)
+    if (result != ERR_OK || x.n == 0) {
+        out->short_name = (struct str){0};
         return result;
+    }
     choose_name(&x, a, out);
     if (out->short_name.n == 0)
         out->short_name = str_dup(a, without_dangling(line_of(out->name, SHORT_NAME_CHARS_MAX, scratch)));
-    struct str about = n ? subjects[n - 1] : str_printf(scratch, "this: " STR_FMT, STR_ARG(out->name));
-    out->description = str_dup(a, description_of(v, judge, about, scratch));
+    struct str topic = n ? subjects[n - 1] : str_printf(scratch, "this: " STR_FMT, STR_ARG(out->name));
+    out->description = str_dup(a, description_of(v, judge, topic, scratch));
     return ERR_OK;
 }
 
@@ -435,7 +455,7 @@ enum err naming_read(struct stage_context *c, const struct asked *answer, const 
 static bool is_earlier_name(const struct naming *all, size_t i, struct str name)
 {
     for (size_t k = 0; k < i; k++)
-        if (str_eq(all[k].name, name))
+        if (all[k].name.n == name.n && strncasecmp(all[k].name.at, name.at, name.n) == 0)
             return true;
     return false;
 }

@@ -46,7 +46,10 @@ bool naming_accept(const struct asked *answer, const char **reason);
 /* What decides between the names proposed. */
 struct naming_judge {
     struct str start;        /* the facet's name_start */
-    struct support support;  /* all members' texts: names in the text have to be in here, and subjects come from here */
+    bool have_leads;         /* the facet's texts begin with one (stage/lead.h) */
+    bool any;                /* a name that says little is better than none: a parent has children to show */
+    struct support support;  /* the members' texts, or many of them: names in the text have to be in here, and subjects
+                                come from here */
     struct mat members;      /* [support.n][d] their unit vectors, as wide as the embedding model */
     struct mat contrast;     /* [any][d] those nearest to the members that are not among them */
     const struct str *taken; /* names that say too little here: a parent must not repeat a child's */

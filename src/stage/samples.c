@@ -7,10 +7,11 @@
 #include <string.h>
 
 enum {
-    JUDGED = 400,         /* members a name is judged by: enough to tell, and the cost of a name stays bounded */
-    JUDGED_CONTRAST = 50, /* the nearest others it is told apart from */
-    NEAR_CLUSTERS = 8,    /* where contrast is looked for ... */
-    NEAR_ROWS = 400,      /* ... and how many rows of each */
+    JUDGED = 400,           /* members a name is judged by: enough to tell, and the cost of a name stays bounded */
+    JUDGED_PER_ACCOUNT = 4, /* and never so few that the wanted number of accounts would be hard to find in them */
+    JUDGED_CONTRAST = 50,   /* the nearest others it is told apart from */
+    NEAR_CLUSTERS = 8,      /* where contrast is looked for ... */
+    NEAR_ROWS = 400,        /* ... and how many rows of each */
 };
 
 static size_t row_of(const struct samples *s, int64_t rec)
@@ -257,12 +258,14 @@ void samples_ask(const struct samples *s, struct group g, struct arena *a, struc
 
 void samples_judge(const struct samples *s, struct group g, struct arena *a, struct naming_judge *out)
 {
-    struct row_set members = samples_members(s, g, JUDGED, a);
+    size_t enough = JUDGED_PER_ACCOUNT * (size_t)s->c->config->min_accounts;
+    struct row_set members = samples_members(s, g, enough > JUDGED ? enough : JUDGED, a);
     size_t max = 2 * members.n < JUDGED_CONTRAST ? 2 * members.n : JUDGED_CONTRAST;
     int64_t *accounts = arena_new(a, members.n, sizeof *accounts);
     for (size_t i = 0; i < members.n; i++)
         accounts[i] = s->account[members.at[i]];
     out->start = s->c->config->facets[s->facet].name_start;
+    out->have_leads = s->c->config->facets[s->facet].lead.n > 0;
     out->members = vectors_at(s, members, a);
     out->contrast = vectors_at(s, samples_contrast(s, g, max, a), a);
     out->support = (struct support){.texts = texts_at(s, members, a),

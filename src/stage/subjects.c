@@ -5,6 +5,7 @@
 #include "stage/lead.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { LEADS_MAX = 24, LEAD_CHARS = 36, LEAD_WORDS = 4 };
 
@@ -15,6 +16,7 @@ struct lead {
 
 struct search {
     const struct support *support;
+    bool public_data;
     struct lead leads[LEADS_MAX];
     size_t n;
     float *likeness; /* [n][members] */
@@ -51,18 +53,23 @@ static struct str uncapitalised(const struct common_words *common, struct str le
     return (struct str){z, lead.n};
 }
 
-/* A short phrase without punctuation that would break a list, and supported also in the middle of a sentence. */
-static bool may_stand_in_a_list(const struct support *s, struct str lead, struct arena *a)
+/*
+ * A short phrase without punctuation that would break a list. Its words may be one person's, though they look like no
+ * name: unless the data is public, each has to stand in the texts of enough accounts.
+ */
+static bool may_stand_in_a_list(const struct search *x, struct str lead)
 {
+    enum { SHORT_WORD = 3 };
     size_t words = 0;
-    if (lead.n == 0 || text_chars(lead) > LEAD_CHARS)
+    if (lead.n == 0 || text_chars(lead) > LEAD_CHARS || !support_has(x->support, lead, false))
         return false;
     for (size_t i = 0; i < lead.n; i++)
-        if (lead.at[i] == ',' || lead.at[i] == ';' || lead.at[i] == '(' || lead.at[i] == '"')
+        if (strchr(",;:.!?()\"", lead.at[i]))
             return false;
-    for (struct str rest = lead; rest.n;)
-        words += str_cut(&rest, ' ').n > 0;
-    return words <= LEAD_WORDS && support_has(s, str_printf(a, "about " STR_FMT, STR_ARG(lead)));
+    for (struct str word, rest = lead; (word = support_word(&rest)).n; words++)
+        if (!x->public_data && word.n > SHORT_WORD && !support_has_word(x->support, word))
+            return false;
+    return words <= LEAD_WORDS;
 }
 
 static int most_frequent_first(const void *x, const void *y)
@@ -90,24 +97,24 @@ static void add_lead(struct pool *p, struct str lead, struct arena *a)
     p->at[k].count++;
 }
 
-/* The most frequent leads, behind what the model says: it may have found the word for all. */
+/* The most frequent leads, and what the model says: it may have found the word for all. */
 static void collect_leads(struct search *x, const struct about *about, struct arena *a)
 {
     const struct support *s = x->support;
     struct pool p = {.at = arena_new(a, s->n + about->more_count, sizeof *p.at)};
-    for (size_t i = 0; i < s->n; i++) {
+    for (size_t i = 0; i < s->n && about->have_leads; i++) {
         struct str rest;
         add_lead(&p, str_trim(lead_of(s->texts[i], &rest)), a);
     }
     qsort(p.at, p.n, sizeof *p.at, most_frequent_first);
-    size_t most = LEADS_MAX - about->more_count;
+    size_t more = about->more_count < LEADS_MAX / 2 ? about->more_count : LEADS_MAX / 2, most = LEADS_MAX - more;
     p.n = p.n < most ? p.n : most;
-    for (size_t i = 0; i < about->more_count; i++)
+    for (size_t i = 0; i < more; i++)
         add_lead(&p, str_trim(about->more[i]), a);
     for (size_t i = 0; i < p.n; i++) {
         struct lead lead = p.at[i];
         lead.text = uncapitalised(s->common, lead.text, a);
-        if (may_stand_in_a_list(s, lead.text, a))
+        if (may_stand_in_a_list(x, lead.text))
             x->leads[x->n++] = lead;
     }
 }
@@ -244,7 +251,7 @@ static struct str joined(const struct search *x, const struct set *set, struct a
 enum err subjects_of(struct stage_context *c, const struct about *about, struct arena *a, struct str out[SUBJECTS_MAX],
                      size_t *n, struct error *e)
 {
-    struct search x = {.support = &about->support};
+    struct search x = {.support = &about->support, .public_data = c->config->public_data};
     *n = 0;
     collect_leads(&x, about, a);
     if (x.n == 0)

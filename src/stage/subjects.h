@@ -14,14 +14,17 @@ enum { SUBJECTS_MAX = 3 };
 struct about {
     struct support support; /* with accounts: the members' texts */
     struct mat members;     /* [support.n][d] their unit vectors */
-    const struct str *more; /* further phrases that may say it, by the model that names the group; may be none */
+    bool have_leads;        /* the facet's texts begin with one */
+    const struct str
+        *more; /* further phrases that may say it, by the model that names the group; at most 12 are looked at */
     size_t more_count;
 };
 
 /*
  * out[i] joins the i + 1 leads, or further phrases, that together lie closest to all members: "history, writing and
- * literature". Each of them is the closest of the set for members of at least support.k accounts, so that none stands
- * for a few people only, and has the support any name needs. Fewer where there are not so many such phrases.
+ * literature". In a set of several each is the closest for members of at least support.k accounts. What looks like a
+ * name in them has the support any name needs; unless the data is declared public, so does every other word of four
+ * letters or more, because a lead is one person's words. Fewer where there are not so many such phrases.
  *
  * Cost: one embedding of at most 24 short texts, and 2,300 sets looked at.
  */

@@ -27,6 +27,21 @@ static bool looks_like_name(struct str word, bool begins)
     return foreign || capital || (digit && word.n > 1);
 }
 
+struct str support_word(struct str *rest)
+{
+    while (rest->n && !in_word((unsigned char)rest->at[0])) {
+        rest->at++;
+        rest->n--;
+    }
+    struct str word = {rest->at, 0};
+    while (rest->n && in_word((unsigned char)rest->at[0])) {
+        rest->at++;
+        rest->n--;
+        word.n++;
+    }
+    return word;
+}
+
 enum { STEM = 6 }; /* bytes: "improvement" and "improve" are one word here */
 
 static int by_bytes(const void *a, const void *b)
@@ -59,17 +74,14 @@ static size_t without_doubles(struct str *at, size_t n)
     return kept;
 }
 
-static struct str next_word(struct str *rest, bool *begins);
-
 static enum err add_words(void *arg, int64_t rec, int seq, struct str text, double number, struct error *e)
 {
     struct word_list *list = arg;
-    bool begins = false;
     (void)rec;
     (void)seq;
     (void)number;
     (void)e;
-    for (struct str word; (word = next_word(&text, &begins)).n;) {
+    for (struct str word; (word = support_word(&text)).n;) {
         if (!is_small(word))
             continue;
         if (list->n == list->cap) {
@@ -134,7 +146,7 @@ static bool contains(struct str text, struct str word)
 }
 
 /* Enough different accounts have the word in their texts. */
-static bool is_supported(const struct support *s, struct str word)
+bool support_has_word(const struct support *s, struct str word)
 {
     struct arena a = {0};
     int64_t *seen = arena_new(&a, s->n, sizeof *seen);
@@ -153,34 +165,16 @@ static bool is_supported(const struct support *s, struct str word)
     return count >= s->k;
 }
 
-/* The next word of *rest; *begins is set when a sentence starts with it. */
-static struct str next_word(struct str *rest, bool *begins)
+bool support_has(const struct support *s, struct str text, bool begins)
 {
-    while (rest->n && !in_word((unsigned char)rest->at[0])) {
-        *begins |= rest->at[0] == '.' || rest->at[0] == '!' || rest->at[0] == '?';
-        rest->at++;
-        rest->n--;
-    }
-    struct str word = {rest->at, 0};
-    while (rest->n && in_word((unsigned char)rest->at[0])) {
-        rest->at++;
-        rest->n--;
-        word.n++;
-    }
-    return word;
-}
-
-bool support_has(const struct support *s, struct str text)
-{
-    bool begins = true;
-    for (struct str word; (word = next_word(&text, &begins)).n; begins = false)
-        if (looks_like_name(word, begins) && !common_words_have(s->common, word) && !is_supported(s, word))
+    for (struct str word; (word = support_word(&text)).n; begins = false)
+        if (looks_like_name(word, begins) && !common_words_have(s->common, word) && !support_has_word(s, word))
             return false;
     return true;
 }
 
 /* A list without the items that are not supported. Its beginning carries the sentence: without it nothing is left. */
-static struct str supported_items(const struct support *s, struct str sentence, struct arena *a)
+static struct str supported_items(const struct support *s, struct str sentence, bool opens, struct arena *a)
 {
     struct buf kept = {0};
     bool begins = true;
@@ -188,7 +182,7 @@ static struct str supported_items(const struct support *s, struct str sentence, 
         size_t end = str_find(sentence, STR(", "));
         size_t n = end == SIZE_MAX ? sentence.n : end;
         struct str item = str_trim((struct str){sentence.at, n});
-        bool good = support_has(s, item);
+        bool good = support_has(s, item, begins && opens);
         if (begins && !good)
             break;
         if (good && !begins)
@@ -207,15 +201,29 @@ static struct str supported_items(const struct support *s, struct str sentence, 
     return out;
 }
 
+/* A text's own first word is the program's; later sentences may open with a word that is nobody's name. */
+static bool opens_plainly(struct str sentence, bool first)
+{
+    static const char *const openers[] = {"A",    "All",  "Also",  "An",     "Both",    "Each",   "In",       "It",
+                                          "Many", "Most", "One",   "Others", "Overall", "People", "Requests", "Several",
+                                          "Some", "The",  "Their", "These",  "They",    "This",   "Users"};
+    struct str word = support_word(&sentence);
+    bool plain = first;
+    for (size_t i = 0; i < sizeof openers / sizeof *openers && !plain; i++)
+        plain = str_eqz(word, openers[i]);
+    return plain;
+}
+
 struct str support_sentences(const struct support *s, struct str text, struct arena *a)
 {
     struct buf kept = {0};
-    while (text.n) {
+    for (bool first = true; text.n; first = false) {
         size_t end = str_find(text, STR(". "));
         size_t n = end == SIZE_MAX ? text.n : end + 1;
         struct str sentence = str_trim((struct str){text.at, n});
-        if (sentence.n && !support_has(s, sentence))
-            sentence = supported_items(s, sentence, a);
+        bool opens = opens_plainly(sentence, first);
+        if (sentence.n && !support_has(s, sentence, opens))
+            sentence = supported_items(s, sentence, opens, a);
         if (sentence.n) {
             if (kept.n)
                 buf_add_char(&kept, ' ');

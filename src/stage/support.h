@@ -27,10 +27,20 @@ struct support {
     const struct common_words *common; /* may be NULL */
 };
 
-/* Whether every name-like word of the text is supported. Cost: words x the texts' bytes. */
-bool support_has(const struct support *s, struct str text);
+/*
+ * Whether every name-like word of the text is supported. begins: the text begins a sentence, whose first capital is no
+ * name's; a text that stands by itself (a short name, a subject) has no such excuse. Cost: words x the texts' bytes.
+ */
+bool support_has(const struct support *s, struct str text, bool begins);
 
-/* The text without what is not supported: list items, or else whole sentences. In the arena. */
+/* Whether enough accounts have the word, whatever it looks like, in their texts. */
+bool support_has_word(const struct support *s, struct str word);
+
+/* One word after the other, without what stands between them; empty at the end. */
+struct str support_word(struct str *rest);
+
+/* The text without what is not supported: list items, or else whole sentences. Only its first word, and what commonly
+ * opens a sentence, may be written large without support. In the arena. */
 struct str support_sentences(const struct support *s, struct str text, struct arena *a);
 
 #endif

@@ -181,7 +181,7 @@ static void check_tree(struct fixture *f, const struct node *nodes, size_t n)
     size_t levels = hierarchy_plan(on_level(nodes, n, 0), f->config.levels, f->config.top, sizes);
     for (size_t l = 1; l < levels; l++) {
         size_t there = on_level(nodes, n, (int)l);
-        assert_in_range(there, 1, sizes[l] + sizes[l] / 4); /* "about": up to a quarter more; who got nobody is gone */
+        assert_in_range(there, 1, sizes[l] + sizes[l] / 2); /* "about": up to half more; who got nobody is gone */
         assert_true(there <= on_level(nodes, n, (int)l - 1));
     }
     assert_int_equal(on_level(nodes, n, (int)levels), 0);
