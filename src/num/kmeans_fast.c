@@ -58,8 +58,9 @@ static bool code_rows(struct coded *rows, struct mat points, const uint32_t *dra
                       struct par *par)
 {
     bool finite = true;
-    for (size_t i = 0; i < rows->n && finite; i += FINISH_ROWS) {
-        size_t n = rows->n - i < FINISH_ROWS ? rows->n - i : FINISH_ROWS;
+    size_t step = FINISH_ROWS * rows->n / points.n + 1; /* drawn rows lie among about so many */
+    for (size_t i = 0; i < rows->n && finite; i += step) {
+        size_t n = rows->n - i < step ? rows->n - i : step;
         size_t first = drawn ? drawn[i] : i, end = drawn ? drawn[i + n - 1] + 1 : i + n;
         struct coded part = coded_part(rows, i, n);
         finite = coded_fill(&part, drawn ? points : mat_rows(points, i, n), drawn ? drawn + i : NULL, par);
