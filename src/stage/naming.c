@@ -338,7 +338,8 @@ static struct str add_proposals(const struct field_value *v, const struct naming
         struct str name = usable(proposed[i]) ? name_of(proposed[i], judge->support.common, a) : (struct str){0};
         /* Checked as it was written: a small letter must not hide a name. The first word may be a verb with a capital.
          */
-        if (name.n == 0 || is_long_list(name) || str_has_prefix(name, STR(DESCRIPTION_START)) || !support_has(&judge->support, str_trim(proposed[i]), true))
+        if (name.n == 0 || is_long_list(name) || str_has_prefix(name, STR(DESCRIPTION_START)) ||
+            !support_has(&judge->support, str_trim(proposed[i]), true))
             continue;
         if (is_taken(judge, name, a))
             repeated = name;
