@@ -103,11 +103,11 @@ static enum err best_of_starts(struct stage_context *c, struct mat points, size_
     return result;
 }
 
-static enum err cluster_points(struct stage_context *c, struct mat points, size_t k, uint64_t seed, uint32_t *labels,
-                               struct kmeans_report *report, struct error *e)
+/* From so many starts, or none: the fast way of large runs. */
+static enum err cluster_points(struct stage_context *c, struct mat points, size_t k, size_t starts, uint64_t seed,
+                               uint32_t *labels, struct kmeans_report *report, struct error *e)
 {
     struct mat centroids = {mem_new(k * points.d, sizeof(float)), k, points.d};
-    size_t starts = choose_starts(points.n, k, points.d);
     enum err result;
     if (starts > 0) {
         result = best_of_starts(c, points, starts, seed, centroids, labels, report, e);
@@ -141,7 +141,7 @@ static struct mat sample_rows(struct mat points, size_t want, uint64_t seed, str
 
 /*
  * How far another seed finds the same groups. Large runs are asked on a sample, with as many rows a cluster: there both
- * clusterings are made anew.
+ * clusterings are made anew, in the way the run itself was clustered and not in the costlier one of small runs.
  */
 static enum err measure_stability(struct stage_context *c, struct mat points, size_t k, const uint32_t *labels,
                                   double *stability, struct error *e)
@@ -149,18 +149,19 @@ static enum err measure_stability(struct stage_context *c, struct mat points, si
     struct arena a = {0};
     struct kmeans_report report;
     uint64_t seed = c->config->seed;
+    size_t starts = choose_starts(points.n, k, points.d);
     enum err result = ERR_OK;
     uint32_t *first = arena_new(&a, points.n, sizeof *first), *second = arena_new(&a, points.n, sizeof *second);
     if (points.n > HEALTH_ROWS) {
         k = (size_t)((double)k * HEALTH_ROWS / (double)points.n + 0.5);
         k = k < 2 ? 2 : k;
         points = sample_rows(points, HEALTH_ROWS, seed, &a);
-        result = cluster_points(c, points, k, seed, first, &report, e);
+        result = cluster_points(c, points, k, starts, seed, first, &report, e);
     } else {
         memcpy(first, labels, points.n * sizeof *first);
     }
     if (result == ERR_OK)
-        result = cluster_points(c, points, k, rng_mix(seed, 0x6f74686572), second, &report, e); /* "other" */
+        result = cluster_points(c, points, k, starts, rng_mix(seed, 0x6f74686572), second, &report, e); /* "other" */
     if (result == ERR_OK)
         *stability = quality_agreement(first, second, points.n);
     arena_release(&a);
@@ -194,7 +195,7 @@ static enum err cluster_facet(struct stage_context *c, size_t facet_index, struc
     uint32_t *labels = arena_zero(&a, n, sizeof *labels);
     if (k) {
         struct kmeans_report report = {0};
-        result = cluster_points(c, v.at, k, cfg->seed, labels, &report, e);
+        result = cluster_points(c, v.at, k, choose_starts(n, k, v.at.d), cfg->seed, labels, &report, e);
         if (result == ERR_OK)
             result = health_measure(v.at, labels, k, cfg->seed, &health, c->par, e);
         if (result == ERR_OK)
