@@ -74,7 +74,7 @@ static enum err store_clusters(struct stage_context *c, size_t facet_index, cons
 static size_t choose_starts(size_t n, size_t k, size_t d)
 {
     enum { STARTS = 16 };
-    const double affordable = 2e10; /* multiplications of one sweep over all starts: well under a second */
+    const double affordable = 6e9; /* multiplications of one sweep over all starts: well under a second */
     double starts = affordable / ((double)n * (double)k * (double)d);
     return starts < 2 ? 0 : starts > STARTS ? STARTS : (size_t)starts;
 }
