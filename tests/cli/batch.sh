@@ -84,8 +84,10 @@ for provider in anthropic:tiny openai:tiny; do
     batch_run "$run"
     wait $pid || fail "going on ended with status $?"
     [ "$(counted batch_again)" = 0 ] || fail "$(counted batch_again) questions were submitted twice"
-    # A kill between the last answer and the request that removes its batch leaves that one; the provider lets it expire.
-    [ "$(counted batches_left)" -le $kills ] || fail "$(counted batches_left) batches were left at the server"
+    # OpenAI's interface takes a file first and a batch of it second: a kill in between leaves the file there, one a kill.
+    may_stay=0
+    [ "$name" = anthropic ] || may_stay=$kills
+    [ "$(counted batches_left)" -le $may_stay ] || fail "$(counted batches_left) batches or files were left at the server"
     unserve
     tr '{' '\n' <"$out" | grep -q '^"stage":"facets","done":true,"total":80,"ok":80,"quarantined":0' || fail "not all conversations have facets"
     cmp "$whole/published/clio.db" "$run/published/clio.db" || fail "kills changed the result"
