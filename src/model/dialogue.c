@@ -26,6 +26,32 @@ static void end_segment(struct dialogue *d, size_t from)
     tokens_add(&d->ends, (int32_t)d->prompt.n);
 }
 
+/* Other dice for every request, the same ones for the same request: the seed and the prompt, nothing else. */
+static struct rng dice(const struct dialogue *d)
+{
+    struct str bytes = {(const char *)d->prompt.at, d->prompt.n * sizeof *d->prompt.at};
+    return rng_seed(d->request->seed, hash_u64(hash_of(bytes)));
+}
+
+static void forget_answer(struct dialogue *d)
+{
+    writer_release(&d->writer);
+    d->writer = (struct writer){0};
+    if (d->grammar)
+        d->m->vocab->abi->grammar_free(d->grammar);
+    d->grammar = NULL;
+}
+
+/* The answer begins with what its schema fixes, whatever the model says: that is read with the prompt's end. */
+static void prime_answer(struct dialogue *d)
+{
+    writer_begin(&d->writer, d->m->vocab, d->request->asks[d->ask].answer, d->request->temperature, d->rng);
+    d->all_fixed = !d->m->use_grammar && !writer_step(&d->writer, NULL);
+    d->primed = d->writer.tokens.n;
+    for (size_t i = 0; i < d->primed; i++)
+        tokens_add(&d->prompt, d->writer.tokens.at[i]);
+}
+
 static void build_first_prompt(struct dialogue *d)
 {
     const struct chat_format *f = d->m->format;
@@ -44,6 +70,9 @@ static void build_first_prompt(struct dialogue *d)
         add_marker(d, f->user_open);
     add_text(d, d->request->asks[0].user);
     add_marker(d, f->user_close);
+    d->answer.usage.tokens_in = d->prompt.n;
+    d->rng = dice(d);
+    prime_answer(d);
     end_segment(d, from);
 }
 
@@ -57,12 +86,14 @@ static void build_turn(struct dialogue *d)
     for (size_t i = d->read; i < written->n; i++)
         tokens_add(&d->prompt, written->at[i]);
     size_t tail = d->prompt.n;
+    forget_answer(d);
     add_marker(d, f->answer_close);
     add_marker(d, f->user_open);
     add_text(d, d->request->asks[d->ask].user);
     add_marker(d, f->user_close);
+    prime_answer(d);
     end_segment(d, 0);
-    d->answer.usage.tokens_in += d->prompt.n - tail;
+    d->answer.usage.tokens_in += d->prompt.n - tail - d->primed;
     d->phase = DIALOGUE_READING;
 }
 
@@ -79,22 +110,6 @@ static size_t room_for_answers(const struct request *r)
     return sum;
 }
 
-/* Other dice for every request, the same ones for the same request: the seed and the prompt, nothing else. */
-static struct rng dice(const struct dialogue *d)
-{
-    struct str bytes = {(const char *)d->prompt.at, d->prompt.n * sizeof *d->prompt.at};
-    return rng_seed(d->request->seed, hash_u64(hash_of(bytes)));
-}
-
-static void forget_answer(struct dialogue *d)
-{
-    writer_release(&d->writer);
-    d->writer = (struct writer){0};
-    if (d->grammar)
-        d->m->vocab->abi->grammar_free(d->grammar);
-    d->grammar = NULL;
-}
-
 void dialogue_begin(struct dialogue *d, const struct dialogue_model *m, const struct request *r)
 {
     forget_answer(d);
@@ -102,8 +117,6 @@ void dialogue_begin(struct dialogue *d, const struct dialogue_model *m, const st
     d->prompt.n = d->ends.n = 0;
     *d = (struct dialogue){.prompt = d->prompt, .ends = d->ends, .arena = d->arena, .m = m, .request = r};
     build_first_prompt(d);
-    d->rng = dice(d);
-    d->answer.usage.tokens_in = d->prompt.n;
     if (d->prompt.n + room_for_answers(r) > m->context)
         dialogue_fail(d, ANSWER_TOO_LONG, "the request does not fit the model's context");
 }
@@ -133,10 +146,11 @@ static void answer_written(struct dialogue *d)
     d->rng = w->rng;
     if (d->read > w->kept)
         d->read = w->kept;
-    if (++d->ask < d->request->asks_count)
+    if (++d->ask < d->request->asks_count) {
         build_turn(d);
-    else
-        d->phase = DIALOGUE_DONE;
+        return;
+    }
+    d->phase = DIALOGUE_DONE;
     forget_answer(d);
 }
 
@@ -186,16 +200,16 @@ static void step_answer(struct dialogue *d, const float *logits)
         answer_written(d);
 }
 
-/* The prompt is read: the answer begins with what the schema fixes. */
+/* The prompt and the answer's fixed beginning are read. */
 static void begin_answer(struct dialogue *d, const float *logits)
 {
-    const struct schema *s = d->request->asks[d->ask].answer;
     d->answer.usage.calls++;
-    d->position += d->prompt.n;
-    d->read = 0;
+    d->position += d->prompt.n - d->primed;
+    d->read = d->primed;
     d->phase = DIALOGUE_WRITING;
-    writer_begin(&d->writer, d->m->vocab, s, d->request->temperature, d->rng);
-    if (!d->m->use_grammar || begin_grammar(d, s))
+    if (d->all_fixed)
+        answer_written(d);
+    else if (!d->m->use_grammar || begin_grammar(d, d->request->asks[d->ask].answer))
         step_answer(d, logits);
 }
 

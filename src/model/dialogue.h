@@ -9,8 +9,9 @@
  *         forget the sequence from p.position on, read p.ids, dialogue_take(&d, logits behind the last)
  *     d.answer is complete
  *
- * What is read in one go depends on the request alone: a prompt is read in chunks that end where its parts end, and
- * every CHUNK_TOKENS within them; the fixed parts of an answer in one go each; single tokens singly. A number in the
+ * What is read in one go depends on the request alone: a prompt, with what the schema fixes of the answer's beginning,
+ * is read in chunks that end where its parts end, and every CHUNK_TOKENS within them; the other fixed parts of an
+ * answer in one go each; single tokens singly. A number in the
  * cache then comes from the same operations whatever was asked before, so that an answer never depends, not even in its
  * last bit, on other requests.                                                   Layer: model, used by local.c.
  */
@@ -46,6 +47,8 @@ struct dialogue {
     enum dialogue_phase phase;
     size_t ask;      /* the one being read or answered */
     size_t position; /* where the present prompt or answer begins in the sequence */
+    size_t primed;   /* tokens at the prompt's end that are the answer's fixed beginning */
+    bool all_fixed;  /* and nothing follows them */
     size_t read;     /* tokens of the answer that were read */
     struct writer writer;
     struct llama_grammar *grammar;
