@@ -5,6 +5,7 @@
 #include "stage/prompt.h"
 #include "stage/scrub.h"
 #include "stage/subjects.h"
+#include "stage/wording.h"
 
 #include <string.h>
 #include <strings.h>
@@ -100,55 +101,6 @@ enum err naming_request(struct stage_context *c, const struct naming_question *q
     return result;
 }
 
-static size_t count_words(struct str s)
-{
-    size_t words = 0;
-    while (s.n)
-        words += str_cut(&s, ' ').n > 0;
-    return words;
-}
-
-/* At most ten words: the part in front of a comma where that is enough, else the first ten. */
-static struct str within_ten_words(struct str name)
-{
-    struct str kept = name;
-    while (count_words(kept) > NAME_WORDS_MAX) {
-        size_t end = kept.n;
-        while (end > 0 && kept.at[end - 1] != ',' && kept.at[end - 1] != ';')
-            end--;
-        if (end < 2)
-            break;
-        kept = str_trim((struct str){kept.at, end - 1});
-    }
-    if (count_words(kept) <= NAME_WORDS_MAX)
-        return kept;
-    struct str rest = kept;
-    for (size_t words = 0; words < NAME_WORDS_MAX;)
-        words += str_cut(&rest, ' ').n > 0;
-    return str_trim((struct str){kept.at, (size_t)(rest.at - kept.at)});
-}
-
-/* A cut leaves words behind that lead nowhere. */
-static struct str without_dangling(struct str s)
-{
-    static const char *const leading[] = {"a",  "an", "and", "at",  "by", "for",  "from",  "in",
-                                          "of", "on", "or",  "the", "to", "with", "using", "&"};
-    for (;;) {
-        size_t start = s.n;
-        while (start > 0 && s.at[start - 1] != ' ')
-            start--;
-        struct str last = {s.at + start, s.n - start};
-        bool dangling = last.n == 0 && s.n > 0;
-        for (size_t i = 0; i < sizeof leading / sizeof *leading && !dangling; i++)
-            dangling = str_eqz(last, leading[i]);
-        if (!dangling || start == 0)
-            return s;
-        s = str_trim((struct str){s.at, start});
-        while (s.n && (s.at[s.n - 1] == ',' || s.at[s.n - 1] == ';'))
-            s.n--;
-    }
-}
-
 static bool usable(struct str text)
 {
     return str_trim(text).n && !scrub_find(text);
@@ -160,56 +112,6 @@ bool naming_accept(const struct asked *answer, const char **reason)
     *reason = "a name or description is empty or holds private details";
     return usable(v[F_DESCRIPTION].text) && usable(v[F_SHORT].text) &&
            (usable(v[F_GENERAL].text) || usable(v[F_NAME].text));
-}
-
-/* On one line; what does not fit goes, the word that is cut with it. */
-static struct str line_of(struct str s, size_t max_chars, struct arena *a)
-{
-    struct buf b = {0};
-    text_add_line(&b, s);
-    struct str whole = buf_str(&b), line = text_prefix(whole, max_chars);
-    size_t end = line.n;
-    while (line.n < whole.n && end > 0 && whole.at[end] != ' ')
-        end--;
-    line = str_dup(a, (struct str){line.at, end ? end : line.n});
-    buf_release(&b);
-    return str_trim(line);
-}
-
-/* A copy of the name with a capital in front; text that does not begin with a small ASCII letter stays as it is. */
-static struct str capitalised(struct str s, struct arena *a)
-{
-    char *z = str_dupz(a, s);
-    if (s.n && z[0] >= 'a' && z[0] <= 'z')
-        z[0] = (char)(z[0] - 'a' + 'A');
-    return (struct str){z, s.n};
-}
-
-/* "Cooking, Chemistry Help" as a sentence would have it; names of things keep their capitals. */
-static struct str in_sentence_case(struct str s, const struct common_words *common, struct arena *a)
-{
-    char *z = str_dupz(a, s);
-    struct str rest = s;
-    for (bool first = true; rest.n; first = false) {
-        struct str word = str_cut(&rest, ' ');
-        size_t at = (size_t)(word.at - s.at), letters = 0;
-        while (letters < word.n && ((word.at[letters] | 0x20) >= 'a' && (word.at[letters] | 0x20) <= 'z'))
-            letters++;
-        bool title = letters > 1 && word.at[0] <= 'Z';
-        for (size_t i = 1; i < letters; i++)
-            title &= word.at[i] >= 'a';
-        if (title && !first && common_words_have(common, (struct str){word.at, letters}))
-            z[at] = (char)(z[at] - 'A' + 'a');
-    }
-    return (struct str){z, s.n};
-}
-
-static struct str name_of(struct str proposed, const struct common_words *common, struct arena *a)
-{
-    struct str name = capitalised(without_dangling(within_ten_words(line_of(proposed, NAME_CHARS_MAX, a))), a);
-    while (name.n && (name.at[name.n - 1] == '.' || name.at[name.n - 1] == ' '))
-        name.n--;
-    return in_sentence_case(name, common, a);
 }
 
 /* A list of everything is no name for it. */
@@ -335,7 +237,7 @@ static struct str add_proposals(const struct field_value *v, const struct naming
     };
     const float advantage[] = {small ? -OFTEN_QUOTED : READS_BETTER, small ? READS_BETTER : 0};
     for (size_t i = 0; i < sizeof proposed / sizeof *proposed; i++) {
-        struct str name = usable(proposed[i]) ? name_of(proposed[i], judge->support.common, a) : (struct str){0};
+        struct str name = usable(proposed[i]) ? wording_name(proposed[i], judge->support.common, a) : (struct str){0};
         /* Checked as it was written: a small letter must not hide a name. The first word may be a verb with a capital.
          */
         if (name.n == 0 || is_long_list(name) || str_has_prefix(name, STR(DESCRIPTION_START)) ||
@@ -354,8 +256,8 @@ static void add_subjects(const struct naming_judge *judge, const struct str *sub
 {
     for (size_t i = 0; i < n; i++) {
         struct str name = str_trim(str_printf(a, STR_FMT " " STR_FMT, STR_ARG(judge->start), STR_ARG(subjects[i])));
-        if (count_words(name) <= NAME_WORDS_MAX && text_chars(name) <= NAME_CHARS_MAX && !is_taken(judge, name, a))
-            add_candidate(out, capitalised(name, a), 0);
+        if (wording_count(name) <= NAME_WORDS_MAX && text_chars(name) <= NAME_CHARS_MAX && !is_taken(judge, name, a))
+            add_candidate(out, wording_capitalised(name, a), 0);
     }
 }
 
@@ -372,12 +274,13 @@ static enum err choose_short(struct stage_context *c, const struct field_value *
                              struct naming *out, struct error *e)
 {
     struct candidates x = {0};
-    struct str own = capitalised(without_dangling(line_of(v[F_SHORT].text, SHORT_NAME_CHARS_MAX, scratch)), scratch);
+    struct str own = wording_capitalised(
+        wording_without_dangling(wording_line(v[F_SHORT].text, SHORT_NAME_CHARS_MAX, scratch)), scratch);
     if (support_has(&judge->support, own, false))
-        add_candidate(&x, in_sentence_case(own, judge->support.common, scratch), READS_BETTER);
+        add_candidate(&x, wording_sentence_case(own, judge->support.common, scratch), READS_BETTER);
     for (size_t i = 0; i < n; i++)
         if (text_chars(subjects[i]) <= SHORT_NAME_CHARS_MAX)
-            add_candidate(&x, capitalised(subjects[i], scratch), 0);
+            add_candidate(&x, wording_capitalised(subjects[i], scratch), 0);
     enum err result = rank(c, judge, &x, scratch, e);
     out->short_name = x.n ? str_dup(a, x.at[0].text) : (struct str){0};
     return result;
@@ -388,7 +291,7 @@ static struct str description_of(const struct field_value *v, const struct namin
                                  struct arena *a)
 {
     struct str said = str_printf(a, DESCRIPTION_START " " STR_FMT, STR_ARG(v[F_DESCRIPTION].text));
-    struct str kept = support_sentences(&judge->support, line_of(said, DESCRIPTION_CHARS_MAX, a), a);
+    struct str kept = support_sentences(&judge->support, wording_line(said, DESCRIPTION_CHARS_MAX, a), a);
     if (!str_has_prefix(kept, STR(DESCRIPTION_START)))
         kept = str_printf(a, DESCRIPTION_START " about " STR_FMT ". " STR_FMT, STR_ARG(about), STR_ARG(kept));
     return str_trim(kept);
@@ -399,7 +302,7 @@ static size_t usable_subjects(const struct field_value *v, struct str *out, stru
     size_t n = 0;
     for (size_t i = 0; i < v[F_SUBJECTS].items_count; i++)
         if (usable(v[F_SUBJECTS].items[i]))
-            out[n++] = line_of(v[F_SUBJECTS].items[i], SHORT_NAME_CHARS_MAX, a);
+            out[n++] = wording_line(v[F_SUBJECTS].items[i], SHORT_NAME_CHARS_MAX, a);
     return n;
 }
 
@@ -427,7 +330,7 @@ static enum err read_into(struct stage_context *c, const struct field_value *v, 
     struct str repeated = add_proposals(v, judge, is_small(m), scratch, &x);
     add_subjects(judge, subjects, n, scratch, &x);
     if (x.n == 0 && judge->fallback.n && support_has(&judge->support, judge->fallback, true))
-        add_candidate(&x, name_of(judge->fallback, judge->support.common, scratch), 0);
+        add_candidate(&x, wording_name(judge->fallback, judge->support.common, scratch), 0);
     if (x.n == 0)
         add_candidate(&x, repeated.n ? repeated : out->short_name, 0);
     result = rank(c, judge, &x, scratch, e);
@@ -437,7 +340,7 @@ static enum err read_into(struct stage_context *c, const struct field_value *v, 
     }
     choose_name(&x, a, out);
     if (out->short_name.n == 0)
-        out->short_name = str_dup(a, without_dangling(line_of(out->name, SHORT_NAME_CHARS_MAX, scratch)));
+        out->short_name = str_dup(a, wording_without_dangling(wording_line(out->name, SHORT_NAME_CHARS_MAX, scratch)));
     struct str topic = n ? subjects[n - 1] : str_printf(scratch, "this: " STR_FMT, STR_ARG(out->name));
     out->description = str_dup(a, description_of(v, judge, topic, scratch));
     return ERR_OK;

@@ -19,14 +19,7 @@ struct naming_question {
 };
 
 #define NAMING_TEMPERATURE 0.5 /* the paper: 1, for a large model; a small one wanders at that */
-enum {
-    NAME_WORDS_MAX = 10,
-    NAME_CHARS_MAX = 72,
-    NAMES_OTHER = 3,
-    SUBJECTS_ASKED = 4,
-    SHORT_NAME_CHARS_MAX = 32,
-    DESCRIPTION_CHARS_MAX = 300
-};
+enum { NAMES_OTHER = 3, SUBJECTS_ASKED = 4, SHORT_NAME_CHARS_MAX = 32, DESCRIPTION_CHARS_MAX = 300 };
 
 struct naming {
     struct str name;                /* at most ten words */
