@@ -98,6 +98,8 @@ static void print(const struct wanted *w, const struct model *m, size_t texts, u
            operations / 1e9);
     if (bytes)
         printf("\"peak_gops\": %.0f, \"flops_share\": %.3f, ", peak / 1e9, operations / peak);
+    else
+        printf("\"flops_share\": null, ");
     printf("\"quality\": %s, \"rss_mb\": %.0f, \"threads\": %zu, \"kernels\": \"%s\", \"cpu\": \"%s\"}\n", quality,
            rss_mb, par_threads(w->par), bytes ? codes_best()->name : kernels_best()->name, cpu);
 }

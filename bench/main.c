@@ -6,37 +6,33 @@
 #include <sys/resource.h>
 
 static const struct benchmark {
-    const char *name, *summary;
+    const char *name, *summary, *options;
     bench_fn *run;
 } benchmarks[] = {
-    {"complete",
-     "facets by a local model, many conversations at once and one at a time: [--model local:NAME] [--texts FILE.jsonl] "
-     "[--short 64] [--long 64] [--rounds 1] [--threads N] [--cpu]",
+    {"complete", "facets by a local model, many conversations at once and one at a time",
+     "[--model local:NAME] [--texts FILE.jsonl] [--short 64] [--long 64] [--rounds 1] [--threads N] [--cpu]",
      bench_complete},
-    {"encode",
-     "sentence vectors: --model minilm|mpnet [--arithmetic bytes|floats] [--texts FILE] [--limit N] [--max-tokens N] "
-     "[--threads N] [--check N texts against floats] [--save FILE.npy]; without --texts made-up ones of --synthetic N "
-     "tokens",
+    {"encode", "sentence vectors; without --texts of made-up ones of --synthetic N tokens",
+     "--model minilm|mpnet [--arithmetic bytes|floats] [--texts FILE] [--limit N] [--max-tokens N] [--threads N] "
+     "[--check N texts against floats] [--save FILE.npy]",
      bench_encode},
-    {"http",
-     "requests to the tests' mock server: --in-flight 20,200,2000,5000 [--waves 50] [--latency MS] [--noise no] or "
-     "--rate N,N [--seconds 60] [--most 5000], [--provider openai|anthropic]",
+    {"http", "requests to the tests' mock server",
+     "--in-flight 20,200,2000,5000 [--waves 50] [--latency MS] [--noise no] or --rate N,N [--seconds 60] "
+     "[--most 5000], [--provider openai|anthropic]",
      bench_http},
-    {"kmeans",
-     "clusters: --npy FILE or --synthetic ROWS,COLUMNS,SEED [--k 100] [--iterations N] [--spherical] [--memory-mb N] "
+    {"kmeans", "clusters",
+     "--npy FILE or --synthetic ROWS,COLUMNS,SEED [--k 100] [--iterations N] [--spherical] [--memory-mb N] "
      "[--exact [--start FILE.npy]] [--check] [--threads N] [--seed N] [--save FILE.npy] [--save-labels FILE.npy]",
      bench_kmeans},
-    {"tokenise", "words to ids: --model minilm|mpnet --texts FILE [--max-tokens N] [--threads N] [--save FILE.npy]",
-     bench_tokenise},
-    {"knn",
-     "nearest neighbours by cosine: --npy FILE or --synthetic ROWS,COLUMNS,SEED [--k 15] [--visit N] [--labels "
-     "FILE.npy] "
-     "[--truth FILE.npy] [--sample N] [--threads N] [--seed N] [--save FILE.npy]",
+    {"knn", "nearest neighbours by cosine",
+     "--npy FILE or --synthetic ROWS,COLUMNS,SEED [--k 15] [--visit N] [--labels FILE.npy] [--truth FILE.npy] "
+     "[--sample N] [--threads N] [--seed N] [--save FILE.npy]",
      bench_knn},
-    {"points", "made-up vectors into a file: --synthetic ROWS,COLUMNS,SEED --save FILE.npy", bench_points_only},
-    {"umap",
-     "layouts: --npy FILE or --synthetic ROWS,COLUMNS,SEED [--epochs N] [--sample N] "
-     "[--threads N] [--seed N] [--save FILE.npy]",
+    {"points", "made-up vectors into a file", "--synthetic ROWS,COLUMNS,SEED --save FILE.npy", bench_points_only},
+    {"tokenise", "words to ids", "--model minilm|mpnet --texts FILE [--max-tokens N] [--threads N] [--save FILE.npy]",
+     bench_tokenise},
+    {"umap", "layouts",
+     "--npy FILE or --synthetic ROWS,COLUMNS,SEED [--epochs N] [--sample N] [--threads N] [--seed N] [--save FILE.npy]",
      bench_umap},
 };
 
@@ -113,19 +109,35 @@ void bench_cpu(char *out, size_t n)
         fclose(f);
 }
 
-int main(int argc, char **argv)
+static int help(const struct benchmark *b)
+{
+    printf("usage: clio-bench %s %s\n%s; prints one JSON line for each measurement\n", b->name, b->options, b->summary);
+    return 0;
+}
+
+static int help_all(FILE *to)
+{
+    fprintf(to, "usage: clio-bench NAME [options]\n");
+    for (size_t i = 0; i < BENCHMARKS; i++)
+        fprintf(to, "  %-10s %s\n", benchmarks[i].name, benchmarks[i].summary);
+    fprintf(to, "clio-bench NAME --help: its options\n");
+    return to == stdout ? 0 : error_exit_status(ERR_USAGE);
+}
+
+static int run(const struct benchmark *b, int argc, char **argv)
 {
     struct error e = {0};
-    for (size_t i = 0; argc > 1 && i < BENCHMARKS; i++) {
-        if (strcmp(argv[1], benchmarks[i].name) != 0)
-            continue;
-        enum err err = benchmarks[i].run(argc - 2, argv + 2, &e);
-        if (err != ERR_OK)
-            fprintf(stderr, "clio-bench: %s\n%s%s%s", e.text, e.hint[0] ? "hint: " : "", e.hint, e.hint[0] ? "\n" : "");
-        return error_exit_status(err);
-    }
-    fprintf(stderr, "usage: clio-bench NAME [options]\n");
-    for (size_t i = 0; i < BENCHMARKS; i++)
-        fprintf(stderr, "  %-10s %s\n", benchmarks[i].name, benchmarks[i].summary);
-    return error_exit_status(ERR_USAGE);
+    enum err err = b->run(argc, argv, &e);
+    if (err != ERR_OK)
+        fprintf(stderr, "clio-bench: %s\n%s%s%s", e.text, e.hint[0] ? "hint: " : "", e.hint, e.hint[0] ? "\n" : "");
+    return error_exit_status(err);
+}
+
+int main(int argc, char **argv)
+{
+    bool asked = bench_flag(argc, argv, "--help") || bench_flag(argc, argv, "-h");
+    for (size_t i = 0; argc > 1 && i < BENCHMARKS; i++)
+        if (strcmp(argv[1], benchmarks[i].name) == 0)
+            return asked ? help(&benchmarks[i]) : run(&benchmarks[i], argc - 2, argv + 2);
+    return help_all(asked ? stdout : stderr);
 }

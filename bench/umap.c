@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "num/codes.h"
 #include "num/dist.h"
 #include "num/neighbours.h"
 #include "num/umap.h"
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum { K = 15 };
 
@@ -23,6 +23,8 @@ struct layout_bench {
     size_t epochs, threads, seed, sample;
     struct par *par;
     double neighbours_seconds, layout_seconds, layout_work; /* wall, and of all threads together */
+    double cpu_seconds, peak; /* of both parts; operations a second on bytes that all threads reach */
+    uint64_t products;        /* of two rows, by the search for neighbours */
     double trust, kept;
 };
 
@@ -143,22 +145,17 @@ static void print(const struct layout_bench *b)
 {
     char cpu[100];
     bench_cpu(cpu, sizeof cpu);
+    double seconds = b->neighbours_seconds + b->layout_seconds;
+    double operations = 2.0 * (double)b->products * (double)codes_stride(b->points.d);
     printf(
-        "{\"benchmark\": \"umap\", \"n\": %zu, \"d\": %zu, \"epochs\": %zu, \"seconds\": %.3f, "
+        "{\"benchmark\": \"umap\", \"n\": %zu, \"d\": %zu, \"epochs\": %zu, \"seconds\": %.3f, \"cpu_seconds\": %.3f, "
         "\"neighbours_seconds\": %.3f, \"layout_seconds\": %.3f, \"layout_work\": %.3f, \"quality\": "
         "{\"trustworthiness\": %.5f, "
-        "\"kept\": %.5f, \"rows\": %zu}, \"rss_mb\": %.0f, \"threads\": %zu, \"kernels\": \"%s\", \"cpu\": \"%s\"}\n",
-        b->points.n, b->points.d, b->epochs, b->neighbours_seconds + b->layout_seconds, b->neighbours_seconds,
-        b->layout_seconds, b->layout_work, b->trust, b->kept, b->sample, bench_peak_mb(), par_threads(b->par),
-        umap_forces_best()->name, cpu);
-}
-
-static double work_seconds(void)
-{
-    struct rusage use = {0};
-    getrusage(RUSAGE_SELF, &use);
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
-           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
+        "\"kept\": %.5f, \"rows\": %zu}, \"flops_share\": %.3f, \"rss_mb\": %.0f, \"threads\": %zu, \"kernels\": "
+        "\"%s\", \"cpu\": \"%s\"}\n",
+        b->points.n, b->points.d, b->epochs, seconds, b->cpu_seconds, b->neighbours_seconds, b->layout_seconds,
+        b->layout_work, b->trust, b->kept, b->sample, operations / seconds / b->peak, bench_peak_mb(),
+        par_threads(b->par), umap_forces_best()->name, cpu);
 }
 
 static enum err lay_out(struct layout_bench *b, struct error *e)
@@ -167,17 +164,20 @@ static enum err lay_out(struct layout_bench *b, struct error *e)
     struct neighbours_report report = {0};
     uint32_t *ids = mem_new(n * k, sizeof *ids), *cells = mem_new(n, sizeof *cells);
     float *distances = mem_new(n * k, sizeof *distances);
-    double start = clock_seconds();
+    b->peak = bench_peak_operations(b->par);
+    double start = clock_seconds(), cpu = bench_cpu_seconds();
     struct neighbours_opts search = {.k = k, .seed = b->seed, .cells = cells};
     enum err err = neighbours_find(b->points, &search, ids, distances, &report, b->par, e);
     b->neighbours_seconds = clock_seconds() - start;
+    b->products = report.products;
     struct umap_given given = {b->points, ids, distances, k, cells, report.cells};
     start = clock_seconds();
-    double work = work_seconds();
+    double work = bench_cpu_seconds();
     if (err == ERR_OK)
         err = umap_lay_out(&given, &(struct umap_opts){.epochs = b->epochs, .seed = b->seed}, b->layout, b->par, e);
     b->layout_seconds = clock_seconds() - start;
-    b->layout_work = work_seconds() - work;
+    b->layout_work = bench_cpu_seconds() - work;
+    b->cpu_seconds = bench_cpu_seconds() - cpu;
     free(ids);
     free(distances);
     free(cells);

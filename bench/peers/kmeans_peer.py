@@ -3,6 +3,7 @@
     python kmeans_peer.py faiss FILE.npy --k 2000 --iterations 25
     python kmeans_peer.py sklearn FILE.npy --k 2000 --iterations 25 --init k-means++
     python kmeans_peer.py score FILE.npy --centroids OURS.npy       # of any program's centroids
+    python kmeans_peer.py start FILE.npy --k 2000 --save START.npy  # rows drawn, for programs that are to start alike
 
 quality is the mean squared distance to the nearest centroid of all, recomputed in float64 for everybody.
 FAISS's own OpenBLAS does not know newer processors and falls back to SSE2, four times too slow: OPENBLAS_CORETYPE=SkylakeX
@@ -11,6 +12,7 @@ FAISS's own OpenBLAS does not know newer processors and falls back to SSE2, four
 import argparse
 import json
 import resource
+import sys
 import time
 
 import numpy as np
@@ -31,12 +33,34 @@ def nearest(x, c, block=8192):
     return labels, squared
 
 
-def by_faiss(x, a):
+def by_faiss_from(x, a, iterations, start):
     import faiss
     faiss.omp_set_num_threads(a.threads)
-    km = faiss.Kmeans(x.shape[1], a.k, niter=a.iterations, seed=a.seed, max_points_per_centroid=10 ** 9)
-    km.train(x, init_centroids=np.load(a.start) if a.start else None)
+    km = faiss.Kmeans(x.shape[1], a.k, niter=iterations, seed=a.seed, max_points_per_centroid=10 ** 9)
+    km.train(x, init_centroids=start)
     return km.centroids
+
+
+def by_faiss(x, a):
+    if a.steps:
+        return by_faiss_in_steps(x, a)
+    return by_faiss_from(x, a, a.iterations, np.load(a.start) if a.start else None)
+
+
+def by_faiss_in_steps(x, a):
+    """One iteration at a time, each from the last one's centroids, kept in a file: a long run that is cut off goes on."""
+    import os
+    done, c = 0, np.load(a.start) if a.start else None
+    if os.path.exists(a.steps):
+        kept = np.load(a.steps)
+        done, c = int(kept["done"]), kept["centroids"]
+    while done < a.iterations:
+        c = by_faiss_from(x, a, 1, c)
+        done += 1
+        np.savez(a.steps + ".part.npz", done=done, centroids=c)
+        os.replace(a.steps + ".part.npz", a.steps)
+        print(f"iteration {done}", file=sys.stderr, flush=True)
+    return c
 
 
 def by_sklearn(x, a):
@@ -44,6 +68,20 @@ def by_sklearn(x, a):
     init = np.load(a.start) if a.start else a.init
     km = KMeans(a.k, init=init, n_init=1, max_iter=a.iterations, tol=0, algorithm="lloyd", random_state=a.seed)
     return km.fit(x).cluster_centers_
+
+
+def start_rows(x, a):
+    return x[np.sort(np.random.default_rng(a.seed).choice(len(x), a.k, replace=False))]
+
+
+def same_labels(x, c, labels, path):
+    """How many labels differ from another program's, and how far from a tie the worst of those is (relative)."""
+    other_c, other = np.load(path), np.load(path + ".labels").reshape(-1)
+    rows = np.flatnonzero(labels != other)
+    gap = [np.abs(((x[rows].astype(np.float64) - m[labels[rows]]) ** 2).sum(1) - ((x[rows].astype(np.float64) - m[other[rows]]) ** 2)
+                  .sum(1)) / ((x[rows].astype(np.float64) - m[labels[rows]]) ** 2).sum(1) for m in (c, other_c)]
+    return {"labels_differ": len(rows), "worst_gap": float(f"{max(g.max() for g in gap) if len(rows) else 0:.2g}"),
+            "centroids_differ": float(f"{np.abs(c - other_c).max():.2g}")}
 
 
 def blas():
@@ -54,23 +92,26 @@ def blas():
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("method", choices=["faiss", "sklearn", "score"])
+    p.add_argument("method", choices=["faiss", "sklearn", "score", "start"])
     p.add_argument("vectors")
     p.add_argument("--k", type=int, default=100)
     p.add_argument("--iterations", type=int, default=25)
     p.add_argument("--init", default="random", help="sklearn: random or k-means++")
     p.add_argument("--start", help="centroids to start from (.npy)")
+    p.add_argument("--steps", help="faiss: keeps the centroids after every iteration here (.npz) and goes on from there")
     p.add_argument("--centroids", help="score: the centroids to score")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--no-score", action="store_true", help="time only")
     p.add_argument("--save", help="centroids (.npy)")
+    p.add_argument("--same", help="another program's centroids (.npy), its labels beside them (.npy.labels): are mine the same?")
     p.add_argument("--save-labels", help="labels by the final centroids (.npy)")
     a = p.parse_args()
     x = np.ascontiguousarray(np.load(a.vectors), dtype=np.float32)
     loaded, out = peak_mb(), {"method": a.method, "n": len(x), "d": x.shape[1]}
-    if a.method == "score":
-        c = np.load(a.centroids)
+    if a.method in ("score", "start"):
+        c = np.load(a.centroids) if a.method == "score" else start_rows(x, a)
+        out["seconds"] = 0
     else:
         begin, cpu = time.perf_counter(), time.process_time()
         c = (by_faiss if a.method == "faiss" else by_sklearn)(x, a)
@@ -86,6 +127,8 @@ def main():
         out |= {"quality": round(squared.mean(), 7), "empty": int((sizes == 0).sum()), "largest": int(sizes.max())}
         if a.save_labels:
             np.save(a.save_labels, labels)
+        if a.same:
+            out |= same_labels(x, c, labels, a.same)
     print(json.dumps(out | {"threads": a.threads, "blas": blas()}), flush=True)
 
 

@@ -1,6 +1,7 @@
 #include "num/kernels.h"
 
 #include "num/codes.h"
+#include "num/isa.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -54,16 +55,15 @@ struct tile {
 
 const struct kernels *kernels_at(size_t i)
 {
-    const struct kernels *sets[4];
-    size_t n = 0;
+    static const struct kernels *const sets[ISAS] = {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-        sets[n++] = &avx512_set;
-    if (__builtin_cpu_supports("avx2"))
-        sets[n++] = &avx2_set;
+        [ISA_AVX512] = &avx512_set,
+        [ISA_AVX2] = &avx2_set,
 #endif
-    sets[n++] = &plain_set;
-    return i < n ? sets[i] : NULL;
+        [ISA_PLAIN] = &plain_set,
+    };
+    enum isa isa = isa_at(i);
+    return isa < ISAS ? sets[isa] : NULL;
 }
 
 const struct kernels *kernels_best(void)

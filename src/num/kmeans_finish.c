@@ -148,19 +148,6 @@ static void take_means(struct finish *f, const double *sums)
     free(counts);
 }
 
-struct far {
-    float squared;
-    uint32_t row;
-};
-
-static int farthest_first(const void *a, const void *b)
-{
-    const struct far *x = a, *y = b;
-    if (x->squared != y->squared)
-        return x->squared < y->squared ? 1 : -1;
-    return (x->row > y->row) - (x->row < y->row);
-}
-
 /* The rule of km_fill_empty(), in floats. */
 static void fill_empty(struct finish *f)
 {
@@ -170,11 +157,7 @@ static void fill_empty(struct finish *f)
         sizes[f->labels[i]]++;
     for (size_t c = 0; c < k; c++)
         empty += sizes[c] == 0;
-    struct far *far = mem_new(empty ? n : 0, sizeof *far);
-    for (size_t i = 0; i < n && empty; i++)
-        far[i] = (struct far){f->squared[i], (uint32_t)i};
-    if (empty)
-        qsort(far, n, sizeof *far, farthest_first);
+    struct km_far *far = empty ? km_farthest(f->squared, n) : NULL;
     for (size_t c = 0; c < k && empty; c++) {
         if (sizes[c] > 0)
             continue;

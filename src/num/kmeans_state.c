@@ -225,17 +225,21 @@ size_t km_assign_near(struct km *m)
     return km_take_labels(m);
 }
 
-struct far {
-    float squared;
-    uint32_t row;
-};
-
 static int farthest_first(const void *a, const void *b)
 {
-    const struct far *x = a, *y = b;
+    const struct km_far *x = a, *y = b;
     if (x->squared != y->squared)
         return x->squared < y->squared ? 1 : -1;
     return (x->row > y->row) - (x->row < y->row);
+}
+
+struct km_far *km_farthest(const float *squared, size_t n)
+{
+    struct km_far *far = mem_new(n, sizeof *far);
+    for (size_t i = 0; i < n; i++)
+        far[i] = (struct km_far){squared[i], (uint32_t)i};
+    qsort(far, n, sizeof *far, farthest_first);
+    return far;
 }
 
 size_t km_fill_empty(struct km *m)
@@ -245,11 +249,8 @@ size_t km_fill_empty(struct km *m)
         empty += m->starts[c] == m->starts[c + 1];
     if (empty == 0)
         return 0;
-    struct far *far = mem_new(n, sizeof *far);
+    struct km_far *far = km_farthest(m->squared, n);
     size_t *sizes = mem_new(k, sizeof *sizes), next = 0;
-    for (size_t i = 0; i < n; i++)
-        far[i] = (struct far){m->squared[i], (uint32_t)i};
-    qsort(far, n, sizeof *far, farthest_first);
     for (size_t c = 0; c < k; c++)
         sizes[c] = m->starts[c + 1] - m->starts[c];
     for (size_t c = 0; c < k; c++) {

@@ -67,6 +67,14 @@ bool km_widen(struct km *m);
  */
 size_t km_fill_empty(struct km *m);
 
+/* All rows, those farthest from their centroids first, the lower row among equals. free(). */
+struct km_far {
+    float squared;
+    uint32_t row;
+};
+
+struct km_far *km_farthest(const float *squared, size_t n);
+
 double km_cost(const struct km *m); /* mean of squared */
 
 #endif

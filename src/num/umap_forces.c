@@ -1,5 +1,6 @@
 #include "num/umap_forces.h"
 
+#include "num/isa.h"
 #include "num/power.h"
 
 #include <stdbool.h>
@@ -30,16 +31,15 @@ enum { SEARCH_STEPS = 64 };
 
 const struct umap_forces *umap_forces_at(size_t i)
 {
-    const struct umap_forces *sets[4];
-    size_t n = 0;
+    static const struct umap_forces *const sets[ISAS] = {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-        sets[n++] = &avx512_set;
-    if (__builtin_cpu_supports("avx2"))
-        sets[n++] = &avx2_set;
+        [ISA_AVX512] = &avx512_set,
+        [ISA_AVX2] = &avx2_set,
 #endif
-    sets[n++] = &plain_set;
-    return i < n ? sets[i] : NULL;
+        [ISA_PLAIN] = &plain_set,
+    };
+    enum isa isa = isa_at(i);
+    return isa < ISAS ? sets[isa] : NULL;
 }
 
 const struct umap_forces *umap_forces_best(void)

@@ -1,4 +1,5 @@
-# clio-bench with files that are no good: an error that says what is wrong, or a documented result, never a hang.
+# clio-bench: help, what its lines hold, and files that are no good (an error that says what is wrong, or a documented result,
+# never a hang).
 set -eu
 . tests/cli/assert.inc
 clio=$(dirname "$clio")/clio-bench
@@ -34,4 +35,22 @@ for benchmark in "knn --sample 50" "kmeans --k 10" "umap --epochs 5 --sample 50"
     tells 'neither float32 nor int32'
     expect 7 $benchmark --npy "$scratch/cut.npy"
     tells 'ends before its last row'
+done
+
+# Asked for help, no benchmark runs.
+for benchmark in complete encode http kmeans knn points tokenise umap; do
+    expect 0 $benchmark --help
+    says "usage: clio-bench $benchmark"
+done
+expect 0 --help
+says 'kmeans'
+expect 2 nosuch
+tells 'usage: clio-bench NAME'
+
+# Every line has what bench/compare reads.
+for benchmark in "knn --sample 50" "kmeans --k 10" "umap --epochs 5 --sample 50"; do
+    expect 0 $benchmark --synthetic 300,16,1
+    for field in seconds cpu_seconds quality flops_share rss_mb threads cpu; do
+        says "\"$field\": "
+    done
 done
