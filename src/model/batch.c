@@ -20,6 +20,8 @@ enum {
 /* Between two looks at a batch, in units of the back-off (half a second): from 10 seconds to 5 minutes. */
 static const double LOOK_FIRST = 20, LOOK_GROWTH = 1.5, LOOK_MOST = 600;
 static const double NAP_S = 0.2;
+/* What was sent just before a kill or a broken connection may still be arriving: so long, in the same units. */
+static const double ARRIVES = 20;
 
 enum slot_state { SLOT_FREE, SLOT_FRESH /* to be sent */, SLOT_SENT };
 enum loss { LOST_MISSING, LOST_EXPIRED, LOST_FAILED, LOST_CANCELLED };
@@ -258,13 +260,13 @@ static struct out *add_out(struct batch *b, const struct batch_entry *entry)
 }
 
 /* Fills the body with as many of the fresh ones as one batch may hold. */
-static size_t fill(struct batch *b, struct hash *items)
+static size_t fill(struct batch *b, const char *token, struct hash *items)
 {
     struct buf request = {0};
     char hex[HASH_HEX];
     size_t n = 0;
     buf_clear(&b->body);
-    b->link.api->begin(&b->body);
+    b->link.api->begin(&b->body, token);
     for (; n < b->fresh_n && n < b->most_requests; n++) {
         const struct slot *s = fresh(b, n);
         buf_clear(&request);
@@ -289,6 +291,22 @@ static bool alone(const struct batch *b, size_t out)
     return !others;
 }
 
+static enum err nap(struct batch *b, double until, struct error *e)
+{
+    for (double left; (left = until - clock_seconds()) > 0;) {
+        left = fmin(left, NAP_S);
+        nanosleep(&(struct timespec){.tv_nsec = (long)(left * 1e9)}, NULL);
+        enum err result = rest(b, e);
+        if (result != ERR_OK)
+            return result;
+        if (b->link.stop && atomic_load_explicit(b->link.stop, memory_order_relaxed)) {
+            error_set(e, ERR_INTERRUPTED, "stopped while batches are at the server; they go on there");
+            return error_hint(e, "the same command collects them");
+        }
+    }
+    return ERR_OK;
+}
+
 static bool is_known(void *arg, const char *id)
 {
     const struct batch *b = arg;
@@ -298,13 +316,32 @@ static bool is_known(void *arg, const char *id)
     return known;
 }
 
+/* At the server, a batch of which it is not known whether it arrived. */
+static enum err seek(struct batch *b, struct batch_entry *entry, bool *found, struct error *e)
+{
+    enum err result = link_find(&b->link, entry, is_known, b, entry->id, found, e);
+    if (result == ERR_OK && !*found)
+        result = nap(b, clock_seconds() + ARRIVES * b->unit_s, e);
+    if (result == ERR_OK && !*found)
+        result = link_find(&b->link, entry, is_known, b, entry->id, found, e);
+    return result;
+}
+
+/* Nothing of it stays at the server, and then we forget it too. state NULL: it has none that is known, or ours. */
+static enum err forget(struct batch *b, const struct batch_entry *entry, const struct batch_state *state,
+                       struct error *e)
+{
+    enum err result = link_tidy(&b->link, entry, state, e);
+    return result == ERR_OK ? b->book->strike(b->book->arg, entry, e) : result;
+}
+
 /* Until it is known that the server has it, or that it wants none of it. */
 static enum err send(struct batch *b, struct batch_entry *entry, enum link_end *end, bool *found, struct error *e)
 {
     *end = LINK_UNSURE;
     *found = false;
     for (unsigned i = 0; i < SENDS && *end == LINK_UNSURE; i++) {
-        enum err result = i ? link_find(&b->link, entry, is_known, b, entry->id, found, e) : ERR_OK;
+        enum err result = i ? seek(b, entry, found, e) : ERR_OK;
         if (result != ERR_OK)
             return result;
         if (*found)
@@ -315,9 +352,9 @@ static enum err send(struct batch *b, struct batch_entry *entry, enum link_end *
     return ERR_OK;
 }
 
-static struct batch_entry new_entry(const struct batch *b, size_t requests)
+static struct batch_entry new_entry(const struct batch *b)
 {
-    struct batch_entry entry = {.sent_at = clock_unix_ms() / 1000, .requests = requests};
+    struct batch_entry entry = {.sent_at = clock_unix_ms() / 1000};
     unsigned char secret[HASH_BYTES];
     char hex[HASH_HEX];
     struct hash h;
@@ -341,8 +378,8 @@ static enum err send_one(struct batch *b, struct error *e)
     struct hash *items = mem_new(b->fresh_n, sizeof *items);
     enum link_end end = LINK_UNSURE;
     bool found = false;
-    size_t n = fill(b, items);
-    struct batch_entry entry = new_entry(b, n);
+    struct batch_entry entry = new_entry(b);
+    size_t n = entry.requests = fill(b, entry.token, items);
     enum err result = b->book->enter(b->book->arg, &entry, items, e);
     free(items);
     if (result == ERR_OK)
@@ -352,7 +389,7 @@ static enum err send_one(struct batch *b, struct error *e)
     if (end == LINK_UNSURE)
         return error_set(e, ERR_MODEL, "the server does not say whether it has a batch");
     if (end == LINK_REJECTED) {
-        result = b->book->strike(b->book->arg, &entry, e);
+        result = forget(b, &entry, NULL, e);
         b->most_requests = n / 2;
         return result == ERR_OK && n == 1 ? say_rejected(e) : result;
     }
@@ -482,10 +519,8 @@ static void set_loss(struct batch *b, size_t out, enum loss loss)
 static enum err close_out(struct batch *b, size_t out, const struct batch_state *state, struct error *e)
 {
     enum err result = b->book->flush(b->book->arg, e);
-    if (result == ERR_OK && state)
-        result = link_tidy(&b->link, state, e);
     if (result == ERR_OK)
-        result = b->book->strike(b->book->arg, &b->outs[out].entry, e);
+        result = forget(b, &b->outs[out].entry, state, e);
     b->outs[out].over = true;
     return result;
 }
@@ -567,22 +602,6 @@ static enum err look(struct batch *b, size_t out, struct error *e)
 
 /* ---- waiting ---- */
 
-static enum err nap(struct batch *b, double until, struct error *e)
-{
-    for (double left; (left = until - clock_seconds()) > 0;) {
-        left = fmin(left, NAP_S);
-        nanosleep(&(struct timespec){.tv_nsec = (long)(left * 1e9)}, NULL);
-        enum err result = rest(b, e);
-        if (result != ERR_OK)
-            return result;
-        if (b->link.stop && atomic_load_explicit(b->link.stop, memory_order_relaxed)) {
-            error_set(e, ERR_INTERRUPTED, "stopped while batches are at the server; they go on there");
-            return error_hint(e, "the same command collects them");
-        }
-    }
-    return ERR_OK;
-}
-
 /* The batch that is due first, of those something waits for. */
 static size_t next_due(const struct batch *b)
 {
@@ -660,14 +679,14 @@ static enum err load_outs(struct batch *b, struct error *e)
         struct out *o = &b->outs[i];
         bool found = *o->entry.id != '\0', old = clock_unix_ms() / 1000 - o->entry.sent_at > FORGOTTEN_S;
         if (!found && !old) {
-            result = link_find(&b->link, &o->entry, is_known, b, o->entry.id, &found, e);
+            result = seek(b, &o->entry, &found, e);
             o->found = found;
             if (result == ERR_OK && found)
                 result = b->book->arrived(b->book->arg, &o->entry, e);
         }
         if (result == ERR_OK && (!found || old)) {
             o->over = true;
-            result = b->book->strike(b->book->arg, &o->entry, e);
+            result = forget(b, &o->entry, NULL, e);
         }
     }
     return result;

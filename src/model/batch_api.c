@@ -34,8 +34,9 @@ static void set_path(char out[BATCH_PATH], const char *before, struct str id, co
 
 /* ---- Anthropic's Message Batches ---- */
 
-static void anthropic_begin(struct buf *b)
+static void anthropic_begin(struct buf *b, const char *token)
 {
+    (void)token;
     buf_addz(b, "{\"requests\":[");
 }
 
@@ -102,6 +103,7 @@ static bool anthropic_result(yyjson_val *line, struct batch_result *r)
 
 const struct batch_api batch_anthropic = {
     .path = "messages/batches",
+    .after = "after_id",
     .requests_max = 100000,
     .bytes_max = 256 * (size_t)MILLION,
     .begin = anthropic_begin,
@@ -113,11 +115,21 @@ const struct batch_api batch_anthropic = {
 
 /* ---- OpenAI's files and batches ---- */
 
-static void openai_begin(struct buf *b)
+/* The file's name holds our token, so that one whose id was lost can be found, and deleted. */
+static void file_name(const char *token, char out[BATCH_ID])
 {
-    buf_addz(b, "--" HTTP_BOUNDARY "\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n"
-                "--" HTTP_BOUNDARY "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"batch.jsonl\"\r\n"
-                "Content-Type: application/jsonl\r\n\r\n");
+    snprintf(out, BATCH_ID, "clio-%s.jsonl", token);
+}
+
+static void openai_begin(struct buf *b, const char *token)
+{
+    char name[BATCH_ID];
+    file_name(token, name);
+    buf_printf(b,
+               "--" HTTP_BOUNDARY "\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n"
+               "--" HTTP_BOUNDARY "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"%s\"\r\n"
+               "Content-Type: application/jsonl\r\n\r\n",
+               name);
 }
 
 static void openai_add(struct buf *b, const char *item, struct str request, bool first)
@@ -192,9 +204,19 @@ static bool openai_result(yyjson_val *line, struct batch_result *r)
     return r->item.n > 0;
 }
 
+static bool openai_upload(yyjson_val *file, const char *token, char path[BATCH_PATH], int64_t *created)
+{
+    char name[BATCH_ID];
+    file_name(token, name);
+    *created = yyjson_get_sint(yyjson_obj_get(file, "created_at"));
+    set_path(path, "files/", json_get_str(file, "id"), "");
+    return *path && str_eqz(json_get_str(file, "filename"), name);
+}
+
 const struct batch_api batch_openai = {
     .path = "batches",
     .upload = "files",
+    .after = "after",
     .requests_max = 50000,
     .bytes_max = 200 * (size_t)MILLION,
     .begin = openai_begin,
@@ -203,4 +225,5 @@ const struct batch_api batch_openai = {
     .order = openai_order,
     .read_state = openai_state,
     .read_result = openai_result,
+    .read_upload = openai_upload,
 };

@@ -7,6 +7,7 @@
  *     state          GET messages/batches/ID            GET batches/ID
  *     results        GET messages/batches/ID/results    GET files/ID/content, one for answers, one for errors
  *     tidy up        DELETE messages/batches/ID         DELETE files/ID, all three
+ *     find again     GET messages/batches, by number    GET batches, by our token; GET files, by a name with it
  *     limits         100,000 requests, 256 MB           50,000 requests, 200 MB
  *     ends           after 24 hours, with "expired" for what was not done, at both
  */
@@ -49,12 +50,15 @@ struct batch_api {
     const char *path;   /* "batches" */
     const char *upload; /* where the body goes first, as a form; NULL: to path */
     size_t requests_max, bytes_max;
-    void (*begin)(struct buf *body);
+    const char *after; /* of lists: the member of a query that says behind which id the next page begins */
+    void (*begin)(struct buf *body, const char *token);
     void (*add)(struct buf *body, const char *item, struct str request, bool first);
     void (*end)(struct buf *body);
     void (*order)(struct buf *body, const char *token, const char *file); /* behind an upload; else NULL */
     bool (*read_state)(yyjson_val *root, struct batch_state *out);        /* false: that is none */
     bool (*read_result)(yyjson_val *line, struct batch_result *out);
+    /* Whether a listed file was uploaded for the batch of this token: the path to delete; NULL where nothing is. */
+    bool (*read_upload)(yyjson_val *file, const char *token, char path[BATCH_PATH], int64_t *created);
 };
 
 extern const struct batch_api batch_anthropic, batch_openai;

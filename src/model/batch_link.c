@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LISTED = 100, CLOCKS_APART_S = 600 };
+enum { LISTED = 100 /* a page */, PAGES_MOST = 100, CLOCKS_APART_S = 600 };
 
 static struct single make_single(const struct batch_link *l, enum http_method method, const char *path)
 {
@@ -85,39 +85,99 @@ enum err link_state(const struct batch_link *l, const char *id, struct batch_sta
     return result;
 }
 
+/* ---- lists ---- */
+
+typedef bool listed_fn(void *arg, yyjson_val *item); /* false: that was enough */
+
+struct list {
+    const char *what; /* "files?purpose=batch" */
+    listed_fn *fn;
+    void *arg;
+    char last[BATCH_ID]; /* on the page before */
+    bool over;
+};
+
+static enum err next_page(const struct batch_link *l, struct list *t, enum link_end *end, struct error *e)
+{
+    char path[2 * BATCH_PATH], after[2 * BATCH_ID] = "";
+    yyjson_doc *doc;
+    yyjson_val *item;
+    size_t i, n;
+    if (*t->last)
+        snprintf(after, sizeof after, "&%s=%s", l->api->after, t->last);
+    snprintf(path, sizeof path, "%s%climit=%d%s", t->what, strchr(t->what, '?') ? '&' : '?', LISTED, after);
+    struct single s = make_single(l, HTTP_GET, path);
+    enum err result = call_json(l, &s, &doc, end, e);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    t->last[0] = '\0';
+    yyjson_arr_foreach(yyjson_obj_get(root, "data"), i, n, item)
+    {
+        t->over = t->over || !t->fn(t->arg, item);
+        batch_copy_id(json_get_str(item, "id"), t->last, sizeof t->last);
+    }
+    t->over = t->over || !*t->last || !yyjson_get_bool(yyjson_obj_get(root, "has_more"));
+    yyjson_doc_free(doc);
+    single_release(&s);
+    return result;
+}
+
+/* Newest first. LINK_DONE: all of it was seen, or enough. */
+static enum err each_listed(const struct batch_link *l, const char *what, listed_fn *fn, void *arg, enum link_end *end,
+                            struct error *e)
+{
+    struct list t = {.what = what, .fn = fn, .arg = arg};
+    enum err result = ERR_OK;
+    *end = LINK_DONE;
+    for (size_t page = 0; result == ERR_OK && *end == LINK_DONE && !t.over && page < PAGES_MOST; page++)
+        result = next_page(l, &t, end, e);
+    return result;
+}
+
+/* Whether something could be of this batch by its age; and so could what stands behind it in a list. */
+static bool young_enough(int64_t created, const struct batch_entry *b)
+{
+    return created == 0 || created >= b->sent_at - CLOCKS_APART_S;
+}
+
+struct search {
+    const struct batch_link *link;
+    const struct batch_entry *entry;
+    link_taken_fn *taken;
+    void *taken_arg;
+    char *id;
+    bool found;
+};
+
 static bool could_be(const struct batch_state *s, const struct batch_entry *b)
 {
     if (*s->token)
         return strcmp(s->token, b->token) == 0;
-    return s->total == b->requests && s->created >= b->sent_at - CLOCKS_APART_S;
+    return s->total == b->requests && young_enough(s->created, b);
+}
+
+static bool look_at_batch(void *arg, yyjson_val *item)
+{
+    struct search *q = arg;
+    struct batch_state state;
+    if (!q->link->api->read_state(item, &state))
+        return true;
+    q->found = could_be(&state, q->entry) && !q->taken(q->taken_arg, state.id);
+    if (q->found)
+        memcpy(q->id, state.id, BATCH_ID);
+    return !q->found && young_enough(state.created, q->entry);
 }
 
 enum err link_find(const struct batch_link *l, const struct batch_entry *b, link_taken_fn *taken, void *arg,
                    char id[BATCH_ID], bool *found, struct error *e)
 {
-    char path[2 * BATCH_PATH];
-    yyjson_doc *doc;
-    yyjson_val *item;
-    size_t i, n;
+    struct search q = {.link = l, .entry = b, .taken = taken, .taken_arg = arg, .id = id};
     enum link_end end;
-    snprintf(path, sizeof path, "%s?limit=%d", l->api->path, LISTED);
-    struct single s = make_single(l, HTTP_GET, path);
-    *found = false;
-    enum err result = call_json(l, &s, &doc, &end, e);
+    enum err result = each_listed(l, l->api->path, look_at_batch, &q, &end, e);
+    *found = q.found;
     if (result == ERR_OK && end != LINK_DONE) {
         error_set(e, ERR_MODEL, "the server does not list its batches, so that one may be lost");
         result = error_hint(e, "run the same command again later");
     }
-    yyjson_arr_foreach(yyjson_obj_get(yyjson_doc_get_root(doc), "data"), i, n, item)
-    {
-        struct batch_state state;
-        if (*found || !l->api->read_state(item, &state) || !could_be(&state, b) || taken(arg, state.id))
-            continue;
-        *found = true;
-        memcpy(id, state.id, BATCH_ID);
-    }
-    yyjson_doc_free(doc);
-    single_release(&s);
     return result;
 }
 
@@ -181,6 +241,12 @@ enum err link_results(const struct batch_link *l, const char *path, link_result_
 
 /* ---- the end ---- */
 
+/* A server that cannot be asked to forget keeps what it has. */
+static enum err forgive(enum err result)
+{
+    return result == ERR_INTERRUPTED || result == ERR_AUTH ? result : ERR_OK;
+}
+
 static enum err call_and_forget(const struct batch_link *l, enum http_method method, const char *path, struct error *e)
 {
     struct single s = make_single(l, method, path);
@@ -188,16 +254,55 @@ static enum err call_and_forget(const struct batch_link *l, enum http_method met
     buf_addz(&s.body, method == HTTP_POST ? "{}" : "");
     enum err result = single_call(l->calls, &s, l->stop, e);
     single_release(&s);
-    return result == ERR_INTERRUPTED || result == ERR_AUTH ? result : ERR_OK;
+    return forgive(result);
 }
 
-enum err link_tidy(const struct batch_link *l, const struct batch_state *s, struct error *e)
+struct sweep {
+    const struct batch_link *link;
+    const struct batch_entry *entry;
+    struct buf paths; /* a line each */
+};
+
+static bool look_at_file(void *arg, yyjson_val *file)
+{
+    struct sweep *w = arg;
+    char path[BATCH_PATH];
+    int64_t created;
+    if (w->link->api->read_upload(file, w->entry->token, path, &created))
+        buf_printf(&w->paths, "%s\n", path);
+    return young_enough(created, w->entry);
+}
+
+/*
+ * What was uploaded and is in no batch: a kill came in between, the reply to an upload was lost and it was repeated, or
+ * the server would not have the batch.
+ */
+static enum err sweep(const struct batch_link *l, const struct batch_entry *b, struct error *e)
+{
+    struct sweep w = {.link = l, .entry = b};
+    char what[BATCH_PATH];
+    enum link_end end;
+    snprintf(what, sizeof what, "%s?purpose=batch", l->api->upload);
+    enum err result = forgive(each_listed(l, what, look_at_file, &w, &end, e));
+    struct str rest = buf_str(&w.paths);
+    while (rest.n && result == ERR_OK) {
+        char path[BATCH_PATH];
+        struct str line = str_cut(&rest, '\n');
+        snprintf(path, sizeof path, STR_FMT, STR_ARG(line));
+        result = call_and_forget(l, HTTP_DELETE, path, e);
+    }
+    buf_release(&w.paths);
+    return result;
+}
+
+enum err link_tidy(const struct batch_link *l, const struct batch_entry *b, const struct batch_state *s,
+                   struct error *e)
 {
     enum err result = ERR_OK;
-    for (size_t i = 0; i < BATCH_LEFT && result == ERR_OK; i++)
+    for (size_t i = 0; s && i < BATCH_LEFT && result == ERR_OK; i++)
         if (*s->left[i])
             result = call_and_forget(l, HTTP_DELETE, s->left[i], e);
-    return result;
+    return result == ERR_OK && l->api->upload ? sweep(l, b, e) : result;
 }
 
 enum err link_cancel(const struct batch_link *l, const char *id, struct error *e)

@@ -42,8 +42,12 @@ typedef void link_result_fn(void *arg, const struct batch_result *r);
 MUST_USE enum err link_results(const struct batch_link *l, const char *path, link_result_fn *fn, void *arg,
                                enum link_end *end, struct error *e);
 
-/* Nothing of the conversations stays at the server. What cannot be deleted is left to it. */
-MUST_USE enum err link_tidy(const struct batch_link *l, const struct batch_state *s, struct error *e);
+/*
+ * Nothing of the conversations stays at the server: neither what its state (NULL: it is not known) names, nor what was
+ * uploaded for b by any try. What cannot be deleted is left to it.
+ */
+MUST_USE enum err link_tidy(const struct batch_link *l, const struct batch_entry *b, const struct batch_state *s,
+                            struct error *e);
 MUST_USE enum err link_cancel(const struct batch_link *l, const char *id, struct error *e);
 
 #endif

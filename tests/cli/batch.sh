@@ -2,36 +2,9 @@
 # and come to the same bytes without anything having been submitted twice.
 set -eu
 . tests/cli/assert.inc
-[ -n "${CLIO_MOCK:-}" ] || fail "CLIO_MOCK names the mock server"
+. tests/cli/mock.inc
 input=$scratch/made.jsonl
 awk -v n=80 -f tests/tools/generate.awk >"$input"
-mock=
-trap 'if [ -n "$mock" ]; then kill $mock 2>/dev/null || :; fi' EXIT
-
-# serve OPTION...: starts the mock server; its port is in $port.
-serve() {
-    rm -f "$scratch/port"
-    "$CLIO_MOCK" serve --port-file "$scratch/port" "$@" &
-    mock=$!
-    waited=0
-    while [ ! -s "$scratch/port" ]; do
-        waited=$((waited + 1))
-        [ $waited -lt 100 ] || fail "the mock server does not start"
-        sleep 0.1
-    done
-    port=$(cat "$scratch/port")
-}
-
-unserve() {
-    kill $mock
-    wait $mock 2>/dev/null || :
-    mock=
-}
-
-# counted NAME: what the mock counted.
-counted() {
-    "$CLIO_MOCK" counts "$port" | sed -n "s/^$1 //p"
-}
 
 # batch_run RUN: in the background, its number in $pid. Names and audit are scripted.
 batch_run() {
@@ -43,6 +16,23 @@ JSON
     pid=$!
 }
 
+count_kill() {
+    status=0
+    wait $pid 2>/dev/null || status=$?
+    [ $status != 137 ] || kills=$((kills + 1))
+}
+
+# The run comes to the same end, and nothing was submitted twice or stays at the server.
+went_on() {
+    batch_run "$run"
+    wait $pid || fail "going on ended with status $?"
+    [ "$(mock_count batch_again)" = 0 ] || fail "$(mock_count batch_again) questions were submitted twice"
+    [ "$(mock_count batches_left)" = 0 ] || fail "$(mock_count batches_left) batches or files were left at the server"
+    mock_stop
+    tr '{' '\n' <"$out" | grep -q '^"stage":"facets","done":true,"total":80,"ok":80,"quarantined":0' || fail "not all conversations have facets"
+    cmp "$whole/published/clio.db" "$run/published/clio.db" || fail "kills changed the result"
+}
+
 cat >"$scratch/prices.json" <<'JSON'
 {"date": "2026-01-01", "currency": "USD", "models": [
   {"model": "anthropic:tiny*", "input": 1, "output": 5, "batch_factor": 0.5},
@@ -52,7 +42,7 @@ JSON
 
 for provider in anthropic:tiny openai:tiny; do
     name=${provider%:*}
-    serve --batch-ms 700
+    mock_start --batch-ms 700
     whole=$scratch/$name.whole
     batch_run "$whole"
     wait $pid || fail "the undisturbed run ended with status $?"
@@ -61,34 +51,35 @@ for provider in anthropic:tiny openai:tiny; do
         }')
     echo "$paid" | awk '{ exit !($1 > 0 && $3 > 0 && ($3 / (($1 + 5 * $2) / 1e6) - 0.5) ^ 2 < 1e-4) }' ||
         fail "a batch does not cost half: $paid"
-    [ "$(counted batches)" -ge 3 ] || fail "$(counted batches) batches instead of at least 3"
-    [ "$(counted batches_left)" = 0 ] || fail "batches were left at the server"
-    unserve
+    [ "$(mock_count batches)" -ge 3 ] || fail "$(mock_count batches) batches instead of at least 3"
+    [ "$(mock_count batches_left)" = 0 ] || fail "batches were left at the server"
+    mock_stop
 
     # Killed when the first batch has arrived, when the next one has, and when those with the second question do.
-    serve --batch-ms 1500
+    mock_start --batch-ms 1500
     run=$scratch/$name.killed
     kills=0 waited_for=no
     for moment in 1 2 4; do
         batch_run "$run"
-        while kill -0 $pid 2>/dev/null && [ "$(counted batches)" -lt $moment ]; do sleep 0.02; done
+        while kill -0 $pid 2>/dev/null && [ "$(mock_count batches)" -lt $moment ]; do sleep 0.02; done
         kill -9 $pid 2>/dev/null || :
-        status=0
-        wait $pid 2>/dev/null || status=$?
-        [ $status != 137 ] || kills=$((kills + 1))
+        count_kill
         "$clio" status "$run" >"$out" 2>&1 || :
         if grep -q '^on their way: [1-9][0-9]* batches with' "$out"; then waited_for=yes; fi
     done
     [ $kills = 3 ] || fail "$kills of 3 kills hit"
     [ $waited_for = yes ] || fail "status never told of batches on their way"
-    batch_run "$run"
-    wait $pid || fail "going on ended with status $?"
-    [ "$(counted batch_again)" = 0 ] || fail "$(counted batch_again) questions were submitted twice"
-    # OpenAI's interface takes a file first and a batch of it second: a kill in between leaves the file there, one a kill.
-    may_stay=0
-    [ "$name" = anthropic ] || may_stay=$kills
-    [ "$(counted batches_left)" -le $may_stay ] || fail "$(counted batches_left) batches or files were left at the server"
-    unserve
-    tr '{' '\n' <"$out" | grep -q '^"stage":"facets","done":true,"total":80,"ok":80,"quarantined":0' || fail "not all conversations have facets"
-    cmp "$whole/published/clio.db" "$run/published/clio.db" || fail "kills changed the result"
+    went_on
+
+    # Killed as a request arrives, from the first upload on: what is done for it is done for nobody, and has to be found.
+    mock_start --batch-ms 100
+    run=$scratch/$name.early
+    kills=0
+    for moment in 2 3 4 2 6 7 8 9 10 11 12 5; do
+        batch_run "$run"
+        "$CLIO_MOCK" kill "$port" $pid $moment
+        count_kill
+    done
+    [ $kills -ge 6 ] || fail "only $kills of 12 kills hit"
+    went_on
 done

@@ -2,17 +2,9 @@
 # whether disk and memory do. The mock server stands in for both providers.
 set -eu
 . tests/cli/assert.inc
-[ -n "${CLIO_MOCK:-}" ] || fail "CLIO_MOCK names the mock server"
-"$CLIO_MOCK" serve --port-file "$scratch/port" --key right &
-mock=$!
-trap 'kill $mock 2>/dev/null || :' EXIT
-waited=0
-while [ ! -s "$scratch/port" ]; do
-    waited=$((waited + 1))
-    [ $waited -lt 100 ] || fail "the mock server does not start"
-    sleep 0.1
-done
-at=http://127.0.0.1:$(cat "$scratch/port")/v1
+. tests/cli/mock.inc
+mock_start --key right
+at=http://127.0.0.1:$port/v1
 unset CLIO_OPENAI_KEY OPENAI_API_KEY CLIO_ANTHROPIC_KEY ANTHROPIC_API_KEY || :
 
 for kind in anthropic openai; do

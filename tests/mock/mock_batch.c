@@ -19,23 +19,27 @@ enum fate {
     FATE_CANCELLED,
     FATE_REFUSED,
     FATE_ALL_EXPIRED,
+    FATE_TOO_LARGE,
+    FATE_UNPAID,
 };
 
 static const struct {
     const char *name;
     enum fate fate;
-} fates[] = {{"missing", FATE_MISSING}, {"duplicate", FATE_DUPLICATE},    {"expired", FATE_EXPIRED},
-             {"errored", FATE_ERRORED}, {"garbage", FATE_GARBAGE},        {"cancelled", FATE_CANCELLED},
-             {"refused", FATE_REFUSED}, {"all-expired", FATE_ALL_EXPIRED}};
+} fates[] = {{"missing", FATE_MISSING}, {"duplicate", FATE_DUPLICATE},     {"expired", FATE_EXPIRED},
+             {"errored", FATE_ERRORED}, {"garbage", FATE_GARBAGE},         {"cancelled", FATE_CANCELLED},
+             {"refused", FATE_REFUSED}, {"all-expired", FATE_ALL_EXPIRED}, {"too-large", FATE_TOO_LARGE},
+             {"unpaid", FATE_UNPAID}};
 
 /* A file, or a batch with its results. */
 struct thing {
     bool is_batch, deleted, cancelled, refused, expired;
+    int rejected; /* with this status, before it is a batch; 0: not */
     enum protocol protocol;
     double ready_at;
     int64_t created;
-    char token[40];
-    size_t input; /* OpenAI: its file */
+    char token[40], name[80]; /* a file's name */
+    size_t input;             /* OpenAI: its file */
     size_t items;
     struct buf text, errors; /* a file's content; a batch's results */
 };
@@ -189,6 +193,7 @@ static void answer_item(const struct mock_request *r, struct thing *t, struct st
     }
     t->refused = t->refused || fate == FATE_REFUSED;
     t->expired = t->expired || fate == FATE_ALL_EXPIRED;
+    t->rejected = fate == FATE_TOO_LARGE ? 413 : fate == FATE_UNPAID ? 402 : t->rejected;
     if (fate != FATE_MISSING && fate < FATE_REFUSED)
         add_line(t, item, fate, buf_str(&answer));
     if (fate == FATE_DUPLICATE)
@@ -256,6 +261,25 @@ static int take_message_batch(const struct mock_request *r, struct buf *body)
 
 /* ---- files and batches ---- */
 
+static void copy_name(struct str form, char out[80])
+{
+    struct str before = STR("filename=\"");
+    size_t at = str_find(form, before);
+    struct str rest = at == SIZE_MAX ? STR("") : (struct str){form.at + at + before.n, form.n - at - before.n};
+    struct str name = str_cut(&rest, '"');
+    memcpy(out, name.at, name.n < 80 ? name.n : 0);
+}
+
+static void show_file(const struct mock_batches *b, size_t i, struct buf *body)
+{
+    const struct thing *t = &b->things[i];
+    buf_printf(
+        body,
+        "{\"id\":\"file-%zu\",\"object\":\"file\",\"purpose\":\"batch\",\"filename\":\"%s\",\"created_at\":%" PRId64
+        "}",
+        i, t->name, t->created);
+}
+
 static int take_file(const struct mock_request *r, struct buf *body)
 {
     struct mock_batches *b = r->batches;
@@ -265,7 +289,8 @@ static int take_file(const struct mock_request *r, struct buf *body)
     t->protocol = FILES;
     if (at != SIZE_MAX)
         buf_add(&t->text, (struct str){form.at + at + 21, form.n - at - 21});
-    buf_printf(body, "{\"id\":\"file-%zu\",\"object\":\"file\",\"purpose\":\"batch\"}", b->n - 1);
+    copy_name(form, t->name);
+    show_file(b, b->n - 1, body);
     return 200;
 }
 
@@ -314,6 +339,10 @@ static int take_order(const struct mock_request *r, struct buf *body)
         yyjson_doc_free(line);
     }
     yyjson_doc_free(doc);
+    if (t->rejected) {
+        t->deleted = true;
+        return error(body, t->rejected, "invalid_request_error");
+    }
     finish_batch(b, t);
     show_batch(b, b->n - 1, body);
     return 200;
@@ -321,19 +350,35 @@ static int take_order(const struct mock_request *r, struct buf *body)
 
 /* ---- what both have ---- */
 
-static int list(const struct mock_batches *b, enum protocol protocol, struct buf *body)
+typedef void show_fn(const struct mock_batches *b, size_t i, struct buf *body);
+
+struct folder {
+    const char *path;
+    enum protocol protocol;
+    bool of_batches;
+    int (*take)(const struct mock_request *, struct buf *);
+    show_fn *show;
+};
+
+/* A page of at most PAGE, newest first, behind the id that the query's last member names. */
+static int list(const struct mock_batches *b, const struct folder *f, struct str query, struct buf *body)
 {
-    bool first = true;
-    buf_addz(body, "{\"data\":[");
-    for (size_t i = b->n; i-- > 0;) {
-        const struct thing *t = &b->things[i];
-        if (!t->is_batch || t->deleted || t->protocol != protocol)
-            continue;
-        buf_addz(body, first ? "" : ",");
-        first = false;
-        (protocol == MESSAGES ? show_message_batch : show_batch)(b, i, body);
+    enum { PAGE = 2 };
+    size_t behind = str_find(query, STR("after")), shown = 0, i = b->n;
+    if (behind != SIZE_MAX) {
+        while (behind < query.n && (query.at[behind] < '0' || query.at[behind] > '9'))
+            behind++;
+        i = strtoul(query.at + behind, NULL, 10);
     }
-    buf_addz(body, "],\"has_more\":false}");
+    buf_addz(body, "{\"data\":[");
+    while (i-- > 0 && shown <= PAGE) {
+        const struct thing *t = &b->things[i];
+        if (t->is_batch != f->of_batches || t->deleted || t->protocol != f->protocol || shown++ == PAGE)
+            continue;
+        buf_addz(body, shown > 1 ? "," : "");
+        f->show(b, i, body);
+    }
+    buf_printf(body, "],\"has_more\":%s}", shown > PAGE ? "true" : "false");
     return 200;
 }
 
@@ -344,7 +389,7 @@ static bool has_suffix(struct str s, const char *end)
 }
 
 /* "/v1/files/file-3-out/content": the number, and what is wanted of it. */
-static int about_one(struct mock_batches *b, const struct mock_request *r, struct str rest, enum protocol protocol,
+static int about_one(struct mock_batches *b, const struct mock_request *r, struct str rest, const struct folder *f,
                      struct buf *body)
 {
     size_t digit = 0;
@@ -363,20 +408,17 @@ static int about_one(struct mock_batches *b, const struct mock_request *r, struc
         buf_add(body, buf_str(&t->errors));
     } else {
         t->cancelled = t->cancelled || has_suffix(rest, "/cancel");
-        (protocol == MESSAGES ? show_message_batch : show_batch)(b, i, body);
+        f->show(b, i, body);
     }
     return 200;
 }
 
 int mock_batches_answer(const struct mock_request *r, enum mock_say say, struct buf *body)
 {
-    static const struct {
-        const char *path;
-        enum protocol protocol;
-        int (*take)(const struct mock_request *, struct buf *);
-    } folders[] = {{"/v1/messages/batches", MESSAGES, take_message_batch},
-                   {"/v1/batches", FILES, take_order},
-                   {"/v1/files", FILES, take_file}};
+    static const struct folder folders[] = {
+        {"/v1/messages/batches", MESSAGES, true, take_message_batch, show_message_batch},
+        {"/v1/batches", FILES, true, take_order, show_batch},
+        {"/v1/files", FILES, false, take_file, show_file}};
     struct str rest = r->path, path = str_cut(&rest, '?');
     (void)say;
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
@@ -384,8 +426,8 @@ int mock_batches_answer(const struct mock_request *r, enum mock_say say, struct 
         if (!str_has_prefix(path, str_of(folders[i].path)))
             continue;
         if (path.n > n + 1)
-            return about_one(r->batches, r, (struct str){path.at + n + 1, path.n - n - 1}, folders[i].protocol, body);
-        return str_eqz(r->method, "POST") ? folders[i].take(r, body) : list(r->batches, folders[i].protocol, body);
+            return about_one(r->batches, r, (struct str){path.at + n + 1, path.n - n - 1}, &folders[i], body);
+        return str_eqz(r->method, "POST") ? folders[i].take(r, body) : list(r->batches, &folders[i], rest, body);
     }
     return error(body, 404, "not_found_error");
 }

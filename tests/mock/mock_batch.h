@@ -4,7 +4,8 @@
  *
  * Faults of single items: the word "inbatch:NAME:TIMES:ID" in an item's text, as with "mock:" in a request's:
  *     missing, duplicate, expired, errored (the model stumbled), garbage (a result that is none), cancelled
- * and of the batch it is in: refused (OpenAI: status "failed"; Anthropic: 413), all-expired.
+ * and of the batch it is in: refused (OpenAI: status "failed"; Anthropic: 413), all-expired; OpenAI's only: too-large
+ * (413) and unpaid (402), when the file is there already.
  */
 #ifndef CLIO_TEST_MOCK_BATCH_H
 #define CLIO_TEST_MOCK_BATCH_H

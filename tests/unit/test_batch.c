@@ -302,6 +302,47 @@ static void a_batch_whose_id_was_lost_is_found(void **state)
     }
 }
 
+/*
+ * With OpenAI's interface the questions go into a file first. Ended or refused before there is a batch of it, or
+ * uploaded twice because the first reply was lost: no file stays there.
+ */
+static void uploads_without_a_batch_are_deleted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *word, *options;
+        enum err first; /* how the first process ends */
+        size_t left;    /* files it leaves */
+    } cases[] = {
+        {"inbatch:unpaid:1:x", "", ERR_AUTH, 1},
+        {"inbatch:too-large:2:x", "", ERR_OK, 0},
+        {"mock:timeout-in-body:1:x", "&timeout=1", ERR_OK, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *words[] = {NULL, NULL, NULL, cases[i].word, NULL, NULL, NULL, NULL};
+        struct served s;
+        struct book k = {0};
+        struct got g;
+        struct error e;
+        served_start(&s, &(struct mock_opts){.batch_ms = 10});
+        struct play play = {.provider = "openai:tiny", .options = cases[i].options, .words = words, .n = 8};
+        enum err result = ask(&s, &play, &k, &g, &e);
+        if (result != cases[i].first)
+            fail_msg("%s: %s", cases[i].word, e.text);
+        struct mock_counts left;
+        assert_int_equal(mock_ask_counts(s.port, &left, &e), ERR_OK);
+        if (left.batches_left != cases[i].left)
+            fail_msg("%s: %d files are there", cases[i].word, (int)left.batches_left);
+        if (result != ERR_OK)
+            assert_int_equal(ask(&s, &play, &k, &g, &e), ERR_OK);
+        expect_all_ok(&g, 8);
+        expect_clean(&k);
+        served_stop(&s);
+        if (s.counts.batches_left)
+            fail_msg("%s: %d files were left", cases[i].word, (int)s.counts.batches_left);
+    }
+}
+
 /* Entered, but killed before it was sent: nobody finds it, so it is sent. */
 static void a_batch_that_never_left_is_sent(void **state)
 {
@@ -442,6 +483,7 @@ int main(void)
         cmocka_unit_test(dialogues_go_on_in_the_next_batch),
         cmocka_unit_test(batches_are_collected_by_the_next_process),
         cmocka_unit_test(a_batch_whose_id_was_lost_is_found),
+        cmocka_unit_test(uploads_without_a_batch_are_deleted),
         cmocka_unit_test(a_batch_that_never_left_is_sent),
         cmocka_unit_test(a_lost_reply_sends_nothing_twice),
         cmocka_unit_test(trouble_of_single_items),
