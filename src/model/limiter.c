@@ -2,16 +2,18 @@
 
 #include <math.h>
 
-enum { AT_ONCE_START = 16, REFUSED_MIN = 5, WINDOW_MIN = 100, SEARCH_MIN = 20 };
+enum { AT_ONCE_START = 32, REFUSED_MIN = 5, WINDOW_MIN = 100, SEARCH_MIN = 20 };
 
 static const double NOISE_GUESS = 0.03, NOISE_GUESS_N = 100, NOISE_N_MOST = 1000, NOISE_MOST = 0.1;
 static const double CLEAR_SHARE = 0.01, HINT_SHARE = 0.003; /* above the noise: worth a cut; worth waiting for more */
-static const double LATENCY_FIRST_S = 0.5, LATENCY_SHARE = 0.1;
+static const double PACE = 2, LATENCY_GUESS_S = 0.5, LATENCY_SHARE = 0.1;
 static const double BURST_S = 0.02, BURST_TOKENS_S = 1;
-static const double WINDOW_S = 1, WINDOW_MOST_S = 5, SEARCH_S = 0.4, SPAN_S = 0.1, REFILL_S = 0.05, SLOW_S = 2,
-                    PAUSE_MOST_S = 60;
+static const double JUDGED_SHARE = 0.25; /* of a round: less is no round to judge by */
+static const double WINDOW_S = 1, WINDOW_MOST_S = 5, SEARCH_S = 0.4, SPAN_S = 0.1, SPAN_MOST_S = 0.3, REFILL_S = 0.05,
+                    SLOW_S = 2, PAUSE_MOST_S = 60;
 static const double GUESS_BELOW = 0.9, BELOW = 0.985; /* a first guess; a measured limit */
-static const double STEP_FIRST = 0.005, STEP_SEARCH = 0.15, STEP_GROWTH = 1.5, STEP_MOST = 1; /* a window */
+static const double STEP_FIRST = 0.005, STEP_ROUGH = 0.05, STEP_SEARCH = 0.15, STEP_GROWTH = 1.5,
+                    STEP_MOST = 1; /* a window */
 
 static void begin_window(struct limiter *l, double now)
 {
@@ -29,14 +31,16 @@ void limiter_init(struct limiter *l, size_t most, double requests_minute, double
                           .ceiling = HUGE_VAL,
                           .noise = NOISE_GUESS,
                           .noise_n = NOISE_GUESS_N,
-                          .latency = LATENCY_FIRST_S,
                           .step = STEP_FIRST};
     begin_window(l, now);
 }
 
+/* Without a learnt rate, what runs at once is spread over the time it takes: in one burst it would be refused as such.
+ */
 static double rate_now(const struct limiter *l)
 {
-    return l->requests_s > 0 && l->requests_s < l->rate ? l->requests_s : l->rate;
+    double rate = isfinite(l->rate) ? l->rate : l->latency > 0 ? PACE * (double)l->at_once / l->latency : HUGE_VAL;
+    return l->requests_s > 0 && l->requests_s < rate ? l->requests_s : rate;
 }
 
 double limiter_wait(const struct limiter *l, double now)
@@ -68,11 +72,18 @@ void limiter_pause(struct limiter *l, double seconds, double now)
 
 /* ---- noise ---- */
 
+/* What refusals are a part of: after a short while more may have come back than was sent since. */
+static double asked(const struct limiter *l)
+{
+    size_t back = l->good + l->refused;
+    return (double)(back > l->sent ? back : l->sent);
+}
+
 /* As many refusals as chance makes of the noise, so many standard deviations away: of their number, and of what is
  * known of the noise. */
 static double noise_with(const struct limiter *l, double deviations)
 {
-    double n = (double)l->sent, expected = n * l->noise;
+    double n = asked(l), expected = n * l->noise;
     return expected + deviations * sqrt(expected * (1 + n / l->noise_n) + 1);
 }
 
@@ -82,11 +93,17 @@ static void learn_noise(struct limiter *l, double share)
     l->noise += (fmin(share, NOISE_MOST) - l->noise) * fmin(1, (double)l->sent / l->noise_n);
 }
 
+/* Long enough to tell what goes through: answers come in groups, as they were sent. */
+static double span(const struct limiter *l)
+{
+    return fmin(fmax(l->latency, SPAN_S), SPAN_MOST_S);
+}
+
 static bool is_limit(const struct limiter *l, double now)
 {
     double refused = (double)l->refused;
-    return l->refused >= REFUSED_MIN && refused > (double)l->sent * (l->noise + CLEAR_SHARE) &&
-           refused > noise_with(l, 3) && (!isfinite(l->rate) || now >= l->refused_since + SPAN_S);
+    return l->refused >= REFUSED_MIN && refused > asked(l) * (l->noise + CLEAR_SHARE) && refused > noise_with(l, 3) &&
+           (isfinite(l->rate) ? now >= l->refused_since + span(l) : asked(l) >= JUDGED_SHARE * (double)l->at_once);
 }
 
 /*
@@ -123,27 +140,27 @@ static void cut(struct limiter *l, double retry_after, double now)
         if (isfinite(l->ceiling)) /* the first ones are too rough to tell anything by their failure */
             l->cuts_on_trial++;
         if (isfinite(l->rate)) {
-            double reached = n / fmax(SPAN_S, now - l->refused_since);
+            double reached = n / fmax(span(l), now - l->refused_since);
             double passes = fmin(l->rate, reached) * fmax(1 - fmax(0, share - l->noise), 0.5);
+            l->step = isfinite(l->ceiling) ? STEP_FIRST : STEP_ROUGH;
             l->ceiling = fmax(passes, GUESS_BELOW * l->best_a_second);
             l->best_a_second = fmin(l->best_a_second, l->ceiling);
             l->rate = l->ceiling * BELOW;
             limiter_pause(l, REFILL_S, now);
-            l->step = STEP_FIRST;
         } else {
-            double seconds = fmax(now - l->since, l->latency);
+            double seconds = fmax(now - l->since, l->latency > 0 ? l->latency : LATENCY_GUESS_S);
             l->rate = GUESS_BELOW * fmax(((double)l->sent - (double)l->refused) / seconds, l->best_a_second);
             l->rate = fmax(l->rate, 0.5);
             l->step = STEP_SEARCH;
         }
-        if (l->refused * 2 > l->sent) /* nearly nothing goes through */
+        if ((double)l->refused * 2 > asked(l)) /* nearly nothing goes through */
             limiter_pause(l, retry_after > 0 ? retry_after : WINDOW_S, now);
     }
     begin_window(l, now);
 }
 
 /* A window without too many refusals: a little more, and more still after each further one. */
-static void raise_rate(struct limiter *l, double share)
+static void raise_rate(struct limiter *l, double share, double seconds)
 {
     /* Behind a cut the server's bucket is full again, and while a limit is searched for it is not emptied: what is
      * refused is noise. So is what differs from it by chance only, below the limit. */
@@ -152,6 +169,8 @@ static void raise_rate(struct limiter *l, double share)
     if (!cuts_were_no_use(l, share) && (below || chance))
         learn_noise(l, share);
     l->cuts_on_trial = 0;
+    if (l->rate > 2 * (double)l->sent / seconds)
+        return; /* nobody uses it, which says nothing about more */
     l->rate *= 1 + l->step;
     l->step = fmin(STEP_MOST, STEP_GROWTH * l->step);
 }
@@ -174,7 +193,7 @@ static bool window_is_over(const struct limiter *l, double now)
     bool search = !isfinite(l->ceiling);
     if (l->sent < (search ? SEARCH_MIN : WINDOW_MIN) || seconds < (search ? SEARCH_S : WINDOW_S))
         return false;
-    return seconds >= WINDOW_MOST_S || (double)l->refused <= noise_with(l, 1) + (double)l->sent * HINT_SHARE;
+    return seconds >= WINDOW_MOST_S || (double)l->refused <= noise_with(l, 1) + asked(l) * HINT_SHARE;
 }
 
 void limiter_end(struct limiter *l, unsigned epoch, enum limiter_outcome outcome, double latency, double retry_after,
@@ -189,18 +208,18 @@ void limiter_end(struct limiter *l, unsigned epoch, enum limiter_outcome outcome
     }
     l->good += outcome == LIMITER_GOOD;
     if (outcome == LIMITER_GOOD)
-        l->latency += (latency - l->latency) * LATENCY_SHARE;
+        l->latency += (latency - l->latency) * (l->latency > 0 ? LATENCY_SHARE : 1);
     if (is_limit(l, now)) {
         cut(l, retry_after, now);
         return;
     }
     if (!window_is_over(l, now))
         return;
-    double share = (double)l->refused / fmax(1, (double)l->sent);
+    double share = (double)l->refused / fmax(1, asked(l)), seconds = fmax(now - l->since, 1e-3);
     if (isfinite(l->rate))
-        raise_rate(l, share);
+        raise_rate(l, share, seconds);
     else
-        learn_noise(l, share);
-    raise_at_once(l, fmax(now - l->since, 1e-3));
+        learn_noise(l, (double)l->refused / fmax(1, (double)(l->good + l->refused)));
+    raise_at_once(l, seconds);
     begin_window(l, now);
 }

@@ -2,12 +2,13 @@
  * limiter.h: when the next request may be sent. No clock and no I/O of its own, so that a test can play any server.
  *
  * Three things hold requests back. How many run at once: it starts small and doubles every round of answers up to the
- * caller's maximum, unless answers get slow without getting more. What the caller asked for: requests and tokens a
- * minute. And a rate learnt from refusals (429, 503, 529), once more are refused than the noise explains, three
- * standard deviations away. What went through since the first of them is the limit; the rate is set a little below it,
- * and raised by steps that grow from 0.5% while nothing is refused, so that it swings about the limit. A cut that
- * leaves as many refused as before is taken back, and they are noise from then on. Answers to requests sent before the
- * last cut say nothing about the rate after it. Layer: model.
+ * caller's maximum, unless answers get slow without getting more; they are spread over the round, since a server that
+ * counts may refuse a burst that it would have taken in the time of one answer. What the caller asked for: requests and
+ * tokens a minute. And a rate learnt from refusals (429, 503, 529), once more are refused than the noise explains,
+ * three standard deviations away. What went through since the first of them is the limit; the rate is set a little
+ * below it, and raised by steps that grow from 0.5% while nothing is refused, so that it swings about the limit. A cut
+ * that leaves as many refused as before is taken back, and they are noise from then on. Answers to requests sent before
+ * the last cut say nothing about the rate after it. Layer: model.
  */
 #ifndef CLIO_MODEL_LIMITER_H
 #define CLIO_MODEL_LIMITER_H

@@ -34,27 +34,34 @@ struct played {
     struct rng rng;
     double rate, bucket, now;
     double refusal_s; /* after which it refuses */
-    uint64_t one_in;
+    uint64_t one_in, stall_one_in;
     struct queue queues[2]; /* good answers, refusals */
-    size_t good, refused;
+    size_t sent, good, refused;
 };
 
+/* In the order of their times, as they come from a server. */
 static void come_back(struct played *p)
 {
-    for (struct queue *q = p->queues; q < p->queues + 2; q++)
-        for (; q->head != q->tail && q->due[q->head % RING].at <= p->now; q->head++) {
-            const struct due *d = &q->due[q->head % RING];
-            limiter_end(&p->l, d->epoch, d->outcome, d->latency, -1, p->now);
-            p->good += d->outcome == LIMITER_GOOD;
-            p->refused += d->outcome == LIMITER_REFUSED;
-        }
+    for (;;) {
+        struct queue *good = &p->queues[0], *bad = &p->queues[1];
+        const struct due *first_good = good->head != good->tail ? &good->due[good->head % RING] : NULL;
+        const struct due *first_bad = bad->head != bad->tail ? &bad->due[bad->head % RING] : NULL;
+        bool refused = first_bad && (!first_good || first_bad->at < first_good->at);
+        const struct due *d = refused ? first_bad : first_good;
+        if (!d || d->at > p->now)
+            return;
+        limiter_end(&p->l, d->epoch, d->outcome, d->latency, -1, p->now);
+        p->queues[refused].head++;
+        p->good += !refused;
+        p->refused += refused;
+    }
 }
 
 static void play(struct played *p, double seconds)
 {
     for (double end = p->now + seconds, step; p->now < end; p->now += step) {
         /* Now and then the machine has something else to do. */
-        step = rng_below(&p->rng, 40) ? TICK_S : STALL_S * rng_unit(&p->rng);
+        step = rng_below(&p->rng, p->stall_one_in) ? TICK_S : STALL_S * rng_unit(&p->rng);
         p->bucket = fmin(p->rate / 10, p->bucket + p->rate * step);
         come_back(p);
         while (limiter_wait(&p->l, p->now) <= 0) {
@@ -63,7 +70,7 @@ static void play(struct played *p, double seconds)
             struct queue *q = &p->queues[noise || full];
             struct due *d = &q->due[q->tail++ % RING];
             d->latency = noise || full ? p->refusal_s : LATENCY_S;
-            d->at = p->now + d->latency;
+            d->at = p->now + d->latency + 1e-9 * (double)(p->sent++ % 1000000); /* in the order they were sent */
             d->epoch = limiter_start(&p->l, 100, p->now);
             d->outcome = noise || full ? LIMITER_REFUSED : LIMITER_GOOD;
             assert_true(q->tail - q->head <= MOST);
@@ -79,6 +86,7 @@ static struct played *start(double rate, uint64_t one_in, double rpm, double tpm
     p->bucket = rate / 10;
     p->refusal_s = LATENCY_S;
     p->one_in = one_in;
+    p->stall_one_in = 40;
     p->rng = rng_seed(1, 1);
     p->now = 100;
     limiter_init(&p->l, MOST, rpm, tpm, p->now);
@@ -109,6 +117,21 @@ static void check_limit(double rate, double refusal_s, uint64_t one_in, double w
         fail_msg("limit %g, refusals after %g s, noise 1/%d: %zu good, %zu refused in 30 s", rate, refusal_s,
                  (int)one_in, p->good, p->refused);
     free(p);
+}
+
+/* The slow start counts too. */
+static void the_first_minute_reaches_the_limit(void **state)
+{
+    (void)state;
+    static const double rates[] = {200, 1000, 5000};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        struct played *p = start(rates[i], 0, 0, 0);
+        p->stall_one_in = 400; /* a machine that does little else */
+        play(p, 60);
+        if ((double)p->good < 0.96 * 60 * rates[i] || (double)p->refused > 0.02 * (double)(p->good + p->refused))
+            fail_msg("limit %g: %zu good, %zu refused in a minute", rates[i], p->good, p->refused);
+        free(p);
+    }
 }
 
 static void a_limit_is_found_and_kept(void **state)
@@ -165,9 +188,9 @@ static void it_waits_when_told_to(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(noise_does_not_slow_it_down),    cmocka_unit_test(a_limit_is_found_and_kept),
-        cmocka_unit_test(a_limit_that_moves_is_followed), cmocka_unit_test(limits_asked_for_are_kept),
-        cmocka_unit_test(it_waits_when_told_to),
+        cmocka_unit_test(noise_does_not_slow_it_down),        cmocka_unit_test(a_limit_is_found_and_kept),
+        cmocka_unit_test(the_first_minute_reaches_the_limit), cmocka_unit_test(a_limit_that_moves_is_followed),
+        cmocka_unit_test(limits_asked_for_are_kept),          cmocka_unit_test(it_waits_when_told_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
