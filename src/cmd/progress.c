@@ -151,6 +151,15 @@ static void add_bar(struct buf *b, const struct event *ev)
     buf_addz(b, "] ");
 }
 
+/* "  3 batches: 1200 of 50000 answered there, next look in 0:45" */
+static void add_awaited(const struct event *ev, struct buf *b)
+{
+    char text[FORMAT_BYTES];
+    format_duration(ev->next_look_s, text);
+    buf_printf(b, "  %lld %s: %lld of %lld answered there, next look in %s", (long long)ev->batches,
+               ev->batches == 1 ? "batch" : "batches", (long long)ev->batched_done, (long long)ev->batched, text);
+}
+
 /* "  facets      [####................] 52/120  1.3/s  0:52 left  84.1k tokens  2 set aside" */
 static void add_line(const struct progress *p, const struct event *ev, bool running, struct buf *b)
 {
@@ -177,6 +186,8 @@ static void add_line(const struct progress *p, const struct event *ev, bool runn
     }
     if (ev->quarantined > 0)
         buf_printf(b, "  %lld set aside", (long long)ev->quarantined);
+    if (running && ev->batches > 0)
+        add_awaited(ev, b);
 }
 
 static void put_line(struct progress *p, const struct event *ev, bool running, const char *tail)
@@ -220,6 +231,9 @@ static void put_json(struct progress *p, const struct event *ev)
             fprintf(p->out, ",\"rate\":%.3f", ev->rate);
         if (ev->eta_s >= 0)
             fprintf(p->out, ",\"eta_s\":%.1f", ev->eta_s);
+        if (ev->batches > 0)
+            fprintf(p->out, ",\"batches\":%lld,\"batched\":%lld,\"batched_done\":%lld,\"next_look_s\":%.1f",
+                    (long long)ev->batches, (long long)ev->batched, (long long)ev->batched_done, ev->next_look_s);
     }
     fputs("}\n", p->out);
     fflush(p->out);

@@ -122,12 +122,36 @@ static enum err load_health(struct run *r, struct report *out, struct error *e)
     return result;
 }
 
+static void count_batch(void *arg, const struct batch_row *b)
+{
+    size_t *n = arg;
+    (void)b;
+    (*n)++;
+}
+
 static void add_batch(void *arg, const struct batch_row *b)
 {
     struct report *r = arg;
-    r->batches++;
-    r->batched += b->requests;
-    r->batch_since = r->batches == 1 ? b->sent_at : r->batch_since; /* in order of time */
+    r->batches[r->batches_count++] = (struct report_batch){.stage = str_dup(&r->arena, b->stage),
+                                                           .id = str_dup(&r->arena, b->id),
+                                                           .sent_at = b->sent_at,
+                                                           .questions = b->requests};
+}
+
+static enum err load_batches(struct run *r, struct report *out, struct error *e)
+{
+    size_t n = 0;
+    enum err result = batches_each(r, NULL, NULL, count_batch, &n, e);
+    out->batches = arena_new(&out->arena, n, sizeof *out->batches);
+    return result == ERR_OK ? batches_each(r, NULL, NULL, add_batch, out, e) : result;
+}
+
+int64_t report_batched(const struct report *r)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < r->batches_count; i++)
+        sum += r->batches[i].questions;
+    return sum;
 }
 
 enum err report_load(struct run *r, const struct prices *prices, struct report *out, struct error *e)
@@ -144,7 +168,7 @@ enum err report_load(struct run *r, const struct prices *prices, struct report *
     if (result == ERR_OK)
         result = load_health(r, out, e);
     if (result == ERR_OK)
-        result = batches_each(r, NULL, NULL, add_batch, out, e);
+        result = load_batches(r, out, e);
     if (result == ERR_OK)
         result = records_count(r, &out->imported, &out->kept, e);
     if (result == ERR_OK)
@@ -204,6 +228,20 @@ static void add_stage_json(const struct report_stage *s, struct buf *out)
     buf_add_char(out, '}');
 }
 
+static void add_batches_json(const struct report *r, struct buf *out)
+{
+    buf_printf(out, "],\"batches\":{\"on_their_way\":%zu,\"questions\":%lld,\"list\":[", r->batches_count,
+               (long long)report_batched(r));
+    for (size_t i = 0; i < r->batches_count; i++) {
+        const struct report_batch *b = &r->batches[i];
+        buf_printf(out, "%s{\"stage\":\"" STR_FMT "\",\"sent_at\":%lld,\"questions\":%lld,\"id\":", i ? "," : "",
+                   STR_ARG(b->stage), (long long)b->sent_at, (long long)b->questions);
+        json_add_string(out, b->id);
+        buf_add_char(out, '}');
+    }
+    buf_addz(out, "]}");
+}
+
 void report_add_json(const struct report *r, struct buf *out)
 {
     buf_addz(out, "{\"version\":1,\"run\":");
@@ -219,8 +257,8 @@ void report_add_json(const struct report *r, struct buf *out)
             buf_add_char(out, ',');
         add_stage_json(&r->stages[i], out);
     }
-    buf_printf(out, "],\"batches\":{\"on_their_way\":%lld,\"questions\":%lld},\"health\":{", (long long)r->batches,
-               (long long)r->batched);
+    add_batches_json(r, out);
+    buf_addz(out, ",\"health\":{");
     for (size_t i = 0; i < r->health_count; i++) {
         if (i)
             buf_add_char(out, ',');

@@ -19,6 +19,11 @@ struct report_stage {
     double cost;        /* at the present prices; negative: not known */
 };
 
+struct report_batch {
+    struct str stage, id; /* id: the provider's; "": it is not known whether it arrived */
+    int64_t sent_at, questions;
+};
+
 struct report {
     struct arena arena; /* owns everything below */
     const char *path, *currency;
@@ -31,8 +36,8 @@ struct report {
     } * reasons; /* why records were set aside, all stages */
     size_t reasons_count;
     int64_t quarantined, quarantined_import; /* all, and those that were no usable conversations in the first place */
-    int64_t batches, batched;                /* on their way at a provider; the questions in them */
-    int64_t batch_since;                     /* unix seconds; of the oldest */
+    struct report_batch *batches;            /* [batches_count] on their way at a provider, the oldest first */
+    size_t batches_count;
     struct report_health {
         struct str facet, json; /* as the stage cluster measured it (cluster/health.h) */
     } * health;
@@ -46,6 +51,7 @@ struct report {
 MUST_USE enum err report_load(struct run *r, const struct prices *prices, struct report *out, struct error *e);
 void report_release(struct report *r);
 struct report_stage report_total(const struct report *r);
+int64_t report_batched(const struct report *r); /* questions in batches */
 
 void report_print(const struct report *r, FILE *out);    /* tables and the next command */
 void report_add_word(struct buf *out, const char *word); /* quoted where a shell would not take it as it is */

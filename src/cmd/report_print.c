@@ -128,6 +128,26 @@ static void print_next(const struct report *r, FILE *out)
     }
 }
 
+/* "on their way: 2 batches with 80 questions", and "  batch_7  facets  40 questions  sent 0:52 ago" for each. */
+static void print_batches(const struct report *r, FILE *out)
+{
+    enum { SHOWN = 20 };
+    if (r->batches_count == 0)
+        return;
+    fprintf(out, "on their way: %zu %s with %lld questions\n", r->batches_count,
+            r->batches_count == 1 ? "batch" : "batches", (long long)report_batched(r));
+    for (size_t i = 0; i < r->batches_count && i < SHOWN; i++) {
+        const struct report_batch *b = &r->batches[i];
+        struct str id = b->id.n ? b->id : STR("(not known to have arrived)");
+        char age[FORMAT_BYTES];
+        format_duration((double)(clock_unix_ms() / 1000 - b->sent_at), age);
+        fprintf(out, "  " STR_FMT "  " STR_FMT "  %lld questions  sent %s ago\n", STR_ARG(id), STR_ARG(b->stage),
+                (long long)b->questions, age);
+    }
+    if (r->batches_count > SHOWN)
+        fprintf(out, "  and %zu more\n", r->batches_count - SHOWN);
+}
+
 void report_print(const struct report *r, FILE *out)
 {
     fprintf(out, "%s: %lld conversations, %lld of them kept, %zu of %zu stages done\n", r->path, (long long)r->imported,
@@ -140,12 +160,7 @@ void report_print(const struct report *r, FILE *out)
     print_row(&total, "", "", out);
     print_estimate(r, out);
     print_trouble(r, out);
-    if (r->batches) {
-        char since[24];
-        clock_format(r->batch_since, since);
-        fprintf(out, "on their way: %lld batches with %lld questions, the first sent at %s\n", (long long)r->batches,
-                (long long)r->batched, since);
-    }
+    print_batches(r, out);
     if (r->quarantined) {
         fprintf(out, "set aside: %lld records (clio quarantine %s lists them)\n", (long long)r->quarantined, r->path);
         for (size_t i = 0; i < r->reasons_count; i++)

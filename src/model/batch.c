@@ -19,7 +19,7 @@ enum {
 
 /* Between two looks at a batch, in units of the back-off (half a second): from 10 seconds to 5 minutes. */
 static const double LOOK_FIRST = 20, LOOK_GROWTH = 1.5, LOOK_MOST = 600;
-static const double NAP_S = 0.2;
+static const double NAP_S = 0.2, NEWS_S = 30;
 /* What was sent just before a kill or a broken connection may still be arriving: so long, in the same units. */
 static const double ARRIVES = 20;
 
@@ -50,6 +50,7 @@ struct out {
     size_t ours;      /* results that something waited for */
     size_t unclaimed; /* answers that nothing waits for: answered before, or not asked again yet */
     double due, delay;
+    uint64_t done; /* as the server says */
     unsigned no_news;
     bool found; /* it was looked for: perhaps it is somebody else's */
     bool over;
@@ -73,6 +74,7 @@ struct batch {
     struct out *outs;
     size_t outs_n, outs_cap;
     struct buf body;
+    double told; /* when those who look on were told last */
     bool cancelled;
 };
 
@@ -291,6 +293,26 @@ static bool alone(const struct batch *b, size_t out)
     return !others;
 }
 
+/* To those who look on: what is awaited. */
+static void tell(struct batch *b)
+{
+    struct batch_news n = {0};
+    double due = HUGE_VAL;
+    b->told = clock_seconds();
+    for (size_t i = 0; i < b->outs_n; i++) {
+        const struct out *o = &b->outs[i];
+        if (o->over || o->waiting == 0)
+            continue;
+        n.batches++;
+        n.requests += o->entry.requests;
+        n.done += o->done;
+        due = fmin(due, o->due);
+    }
+    n.next_look_s = n.batches ? fmax(0, due - b->told) : 0;
+    if (b->book->waiting)
+        b->book->waiting(b->book->arg, &n);
+}
+
 static enum err nap(struct batch *b, double until, struct error *e)
 {
     for (double left; (left = until - clock_seconds()) > 0;) {
@@ -299,6 +321,8 @@ static enum err nap(struct batch *b, double until, struct error *e)
         enum err result = rest(b, e);
         if (result != ERR_OK)
             return result;
+        if (clock_seconds() - b->told >= NEWS_S)
+            tell(b);
         if (b->link.stop && atomic_load_explicit(b->link.stop, memory_order_relaxed)) {
             error_set(e, ERR_INTERRUPTED, "stopped while batches are at the server; they go on there");
             return error_hint(e, "the same command collects them");
@@ -581,6 +605,8 @@ static enum err look(struct batch *b, size_t out, struct error *e)
     o->delay = fmin(o->delay * LOOK_GROWTH, LOOK_MOST * b->unit_s);
     o->due = clock_seconds() + o->delay;
     enum err result = link_state(&b->link, o->entry.id, &state, &end, e);
+    if (result == ERR_OK && end == LINK_DONE)
+        o->done = state.done;
     if (result == ERR_MODEL) /* out of reach for a moment, in an hour of waiting */
         return no_news(b, out, e);
     if (result != ERR_OK)
@@ -650,6 +676,7 @@ static enum err work(struct batch *b, struct error *e)
         }
         if (out == SIZE_MAX)
             continue;
+        tell(b);
         result = nap(b, b->outs[out].due, e);
         if (result == ERR_OK)
             result = look(b, out, e);
@@ -733,6 +760,7 @@ enum err batch_complete(struct batch *b, const struct feed *feed, const atomic_b
     if (result == ERR_OK)
         result = work(b, e);
     end(b);
+    tell(b);
     return result;
 }
 

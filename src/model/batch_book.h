@@ -20,6 +20,12 @@ struct batch_entry {
 
 typedef void batch_entry_fn(void *arg, const struct batch_entry *b);
 
+/* Of the batches that are awaited, all zero when none is: as the provider says, so far as it was asked. */
+struct batch_news {
+    uint64_t batches, requests, done;
+    double next_look_s; /* when it is asked again */
+};
+
 /* What is written is durable when they return. */
 struct batch_book {
     enum err (*enter)(void *arg, const struct batch_entry *b, const struct hash *items, struct error *e);
@@ -29,7 +35,8 @@ struct batch_book {
     enum err (*each)(void *arg, const char *model, batch_entry_fn *fn, void *fn_arg, struct error *e);
     /* The token of the batch an item is in; "" when in none. */
     enum err (*find)(void *arg, struct hash item, char token[BATCH_TOKEN], struct error *e);
-    enum err (*flush)(void *arg, struct error *e); /* everything the run was given before */
+    enum err (*flush)(void *arg, struct error *e);          /* everything the run was given before */
+    void (*waiting)(void *arg, const struct batch_news *n); /* now and then; NULL: nobody looks on */
     void *arg;
 };
 

@@ -75,8 +75,21 @@ static enum err flush(void *arg, struct error *e)
     return db_flush(c->run->db, e);
 }
 
+static void waiting(void *arg, const struct batch_news *n)
+{
+    struct stage_context *c = arg;
+    c->awaited = *n;
+    stage_report(c, EVENT_PROGRESS);
+}
+
 struct batch_book stage_batches(struct stage_context *c)
 {
-    return (struct batch_book){
-        .enter = enter, .arrived = arrived, .strike = strike, .each = each, .find = find, .flush = flush, .arg = c};
+    return (struct batch_book){.enter = enter,
+                               .arrived = arrived,
+                               .strike = strike,
+                               .each = each,
+                               .find = find,
+                               .flush = flush,
+                               .waiting = waiting,
+                               .arg = c};
 }

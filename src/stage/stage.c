@@ -92,6 +92,10 @@ void stage_report(struct stage_context *c, enum event_kind kind)
                                      .calls = (int64_t)c->usage.calls,
                                      .tokens_in = (int64_t)c->usage.tokens_in,
                                      .tokens_out = (int64_t)c->usage.tokens_out,
+                                     .batches = (int64_t)c->awaited.batches,
+                                     .batched = (int64_t)c->awaited.requests,
+                                     .batched_done = (int64_t)c->awaited.done,
+                                     .next_look_s = c->awaited.next_look_s,
                                      .rate = rate,
                                      .eta_s = rate > 0 ? (double)(c->total - c->done) / rate : -1,
                                  });

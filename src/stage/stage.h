@@ -63,6 +63,7 @@ struct stage_context {
     int64_t done, total, quarantined;
     int64_t offered; /* import: usable conversations before any were drawn */
     struct usage usage;
+    struct batch_news awaited;
     double started, last_report; /* clock_seconds */
     char note[200];              /* the stage's last word: one line, counts only */
 };

@@ -13,8 +13,9 @@
 
 enum { LINE_MAX_BYTES = 512, STAGE_NAME_MAX = 32 };
 
-const char *const event_fields[] = {"t",     "kind",        "stage", "done",      "total",      "rate",
-                                    "eta_s", "quarantined", "calls", "tokens_in", "tokens_out", NULL};
+const char *const event_fields[] = {"t",       "kind",         "stage",       "done",      "total",      "rate",
+                                    "eta_s",   "quarantined",  "calls",       "tokens_in", "tokens_out", "batches",
+                                    "batched", "batched_done", "next_look_s", NULL};
 
 static const char *const kinds[] = {
     [EVENT_RUN_START] = "run_start",   [EVENT_STAGE_START] = "stage_start", [EVENT_PROGRESS] = "progress",
@@ -92,6 +93,12 @@ void events_put(struct events *ev, const struct event *event)
     add_count(&b, "calls", event->calls);
     add_count(&b, "tokens_in", event->tokens_in);
     add_count(&b, "tokens_out", event->tokens_out);
+    if (event->batches > 0) {
+        add_count(&b, "batches", event->batches);
+        add_count(&b, "batched", event->batched);
+        add_count(&b, "batched_done", event->batched_done);
+        add_real(&b, "next_look_s", event->next_look_s);
+    }
     buf_addz(&b, "}\n");
     /* One write a line: readers that follow the file see whole lines. */
     ssize_t n;

@@ -26,13 +26,16 @@ enum event_kind {
 
 /*
  * Fields: t (unix ms), kind, stage, done, total, rate (a second), eta_s, quarantined, calls, tokens_in, tokens_out.
- * Negative numbers are left out.
+ * While batches are awaited at a provider also batches, batched (questions in them), batched_done (as it says) and
+ * next_look_s. Negative numbers are left out.
  */
 struct event {
     enum event_kind kind;
     const char *stage; /* a name from the pipeline's table, or NULL */
     int64_t done, total, quarantined, calls, tokens_in, tokens_out;
     double rate, eta_s;
+    int64_t batches, batched, batched_done; /* batches 0: none is awaited */
+    double next_look_s;
 };
 
 MUST_USE enum err events_open(const char *path, struct events **out, struct error *e); /* appends */

@@ -53,6 +53,8 @@ for provider in anthropic:tiny openai:tiny; do
         fail "a batch does not cost half: $paid"
     [ "$(mock_count batches)" -ge 3 ] || fail "$(mock_count batches) batches instead of at least 3"
     [ "$(mock_count batches_left)" = 0 ] || fail "batches were left at the server"
+    grep -q '"kind":"progress".*"stage":"facets".*"batches":[1-9].*"batched":[1-9].*"batched_done":[0-9].*"next_look_s":[0-9]' \
+        "$whole/events.jsonl" || fail "no event told of batches that are awaited"
     mock_stop
 
     # Killed when the first batch has arrived, when the next one has, and when those with the second question do.
@@ -65,7 +67,7 @@ for provider in anthropic:tiny openai:tiny; do
         kill -9 $pid 2>/dev/null || :
         count_kill
         "$clio" status "$run" >"$out" 2>&1 || :
-        if grep -q '^on their way: [1-9][0-9]* batches with' "$out"; then waited_for=yes; fi
+        if grep -q '^on their way: [1-9][0-9]* batch' "$out" && grep -q '^  [a-z]*batch_[0-9]*  facets  [0-9]* questions  sent .* ago$' "$out"; then waited_for=yes; fi
     done
     [ $kills = 3 ] || fail "$kills of 3 kills hit"
     [ $waited_for = yes ] || fail "status never told of batches on their way"

@@ -47,7 +47,7 @@ static size_t read_lines(const char *path, unsigned *found, yyjson_doc **last)
     return lines;
 }
 
-static const struct event nothing = {EVENT_RUN_START, NULL, -1, -1, -1, -1, -1, -1, -1, -1};
+static const struct event nothing = {EVENT_RUN_START, NULL, -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, -1};
 
 static void test_fields(void **state)
 {
@@ -58,7 +58,7 @@ static void test_fields(void **state)
     yyjson_doc *last = NULL;
     OK(events_open(scratch_path(state, "events.jsonl", path), &ev, &e));
     assert_int_equal(scratch_mode(path), 0600);
-    struct event full = {EVENT_PROGRESS, "facets", 1, 10, 2, 3, 4000000000, 5, 1.5, 6.25};
+    struct event full = {EVENT_PROGRESS, "facets", 1, 10, 2, 3, 4000000000, 5, 1.5, 6.25, 2, 60, 12, 45};
     events_put(ev, &full);
     assert_int_equal(read_lines(path, &found, &last), 1);
     for (unsigned i = 0; event_fields[i]; i++)
