@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "pipeline/pipeline.h"
+#include "stage/meter.h"
 #include "store/batches.h"
 #include "store/clusters.h"
 #include "store/ledger.h"
@@ -27,6 +28,7 @@ static void add_spent(struct spent *to, const struct spent *s)
     to->too_long += s->too_long;
     to->failed += s->failed;
     to->ms += s->ms;
+    to->tokens_to_cache += s->tokens_to_cache;
 }
 
 static double add_cost(double a, double b)
@@ -37,7 +39,7 @@ static double add_cost(double a, double b)
 static void take_spent(void *arg, struct str stage, struct str model, const struct spent *s)
 {
     struct taking *t = arg;
-    struct usage u = {.tokens_in = s->tokens_in, .tokens_cached = s->tokens_cached, .tokens_out = s->tokens_out};
+    struct usage u = meter_usage_of(s);
     for (size_t i = 0; i < t->r->stages_count; i++) {
         struct report_stage *at = &t->r->stages[i];
         if (!str_eqz(stage, at->name))
@@ -210,6 +212,7 @@ static void add_stage_json(const struct report_stage *s, struct buf *out)
                   {"calls", s->spent.calls},
                   {"tokens_in", s->spent.tokens_in},
                   {"tokens_cached", s->spent.tokens_cached},
+                  {"tokens_to_cache", s->spent.tokens_to_cache},
                   {"tokens_out", s->spent.tokens_out},
                   {"asked_again", s->spent.again},
                   {"cut", s->spent.cut},

@@ -97,9 +97,10 @@ static void add_usage(struct usage *u, yyjson_val *root)
 {
     yyjson_val *usage = yyjson_obj_get(root, "usage");
     uint64_t cached = yyjson_get_uint(yyjson_obj_get(usage, "cache_read_input_tokens"));
-    u->tokens_in += yyjson_get_uint(yyjson_obj_get(usage, "input_tokens")) + cached +
-                    yyjson_get_uint(yyjson_obj_get(usage, "cache_creation_input_tokens"));
+    uint64_t to_cache = yyjson_get_uint(yyjson_obj_get(usage, "cache_creation_input_tokens"));
+    u->tokens_in += yyjson_get_uint(yyjson_obj_get(usage, "input_tokens")) + cached + to_cache;
     u->tokens_cached += cached;
+    u->tokens_to_cache += to_cache;
     u->tokens_out += yyjson_get_uint(yyjson_obj_get(usage, "output_tokens"));
 }
 

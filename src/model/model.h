@@ -46,7 +46,9 @@ enum answer_status {
 };
 
 struct usage {
-    uint64_t calls, tokens_in, tokens_cached, tokens_out; /* cached: part of tokens_in that was not read again */
+    uint64_t calls, tokens_in, tokens_out;
+    uint64_t tokens_cached;   /* part of tokens_in that was not read again */
+    uint64_t tokens_to_cache; /* another part, which a server took into its cache, and bills for that */
 };
 
 struct answer {

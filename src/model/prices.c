@@ -11,7 +11,7 @@ enum { FILE_BYTES_MAX = 1 << 20 };
 static const double MILLION = 1e6;
 static const char ASSET[] = "examples/prices.json";
 
-static const struct price unknown = {.model = "", -1, -1, -1, -1, -1, -1, -1, -1};
+static const struct price unknown = {.model = "", -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
 
 static const struct {
     const char *key;
@@ -19,6 +19,8 @@ static const struct {
 } members[] = {
     {"input", offsetof(struct price, input)},
     {"cached_input", offsetof(struct price, cached)},
+    {"cache_write", offsetof(struct price, to_cache)},
+    {"cache_write_hour", offsetof(struct price, to_cache_hour)},
     {"output", offsetof(struct price, output)},
     {"batch_factor", offsetof(struct price, batch)},
     {"read_tokens_a_second", offsetof(struct price, read)},
@@ -49,8 +51,10 @@ static enum err set_member(struct price *row, yyjson_val *key, yyjson_val *value
     if (str_eqz(json_str(key), "model") || str_eqz(json_str(key), "note"))
         return ERR_OK;
     error_set(e, ERR_CONFIG, "there is no \"%.40s\" in a price", yyjson_get_str(key));
-    return error_hint(e, "it has model, input, cached_input, output, batch_factor, read_tokens_a_second, "
-                         "write_tokens_a_second, seconds_a_call, seconds_a_batch and note");
+    return error_hint(
+        e,
+        "it has model, input, cached_input, cache_write, cache_write_hour, output, batch_factor, read_tokens_a_second, "
+        "write_tokens_a_second, seconds_a_call, seconds_a_batch and note");
 }
 
 static enum err read_row(struct prices *p, yyjson_val *v, struct error *e)
@@ -151,6 +155,7 @@ struct price prices_find(const struct prices *p, struct str spec)
     if (model_option(spec, "batch", 0)) {
         found.input = discount(found.input, found.batch);
         found.cached = discount(found.cached, found.batch);
+        found.to_cache = discount(found.to_cache_hour, found.batch);
         found.output = discount(found.output, found.batch);
     }
     return found;
@@ -162,7 +167,8 @@ double price_of(const struct price *p, const struct usage *u)
         uint64_t tokens;
         double price;
     } parts[] = {
-        {u->tokens_in - u->tokens_cached, p->input},
+        {u->tokens_in - u->tokens_cached - u->tokens_to_cache, p->input},
+        {u->tokens_to_cache, p->to_cache >= 0 ? p->to_cache : p->input},
         {u->tokens_cached, p->cached >= 0 ? p->cached : p->input},
         {u->tokens_out, p->output},
     };

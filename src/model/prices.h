@@ -12,6 +12,8 @@
 struct price {
     const char *model; /* a shell pattern over the model as the configuration names it: "openai:gpt-4o-mini@*" */
     double input, cached, output; /* for a million tokens, in the file's currency; cached unknown: as input */
+    double to_cache;              /* input that a server keeps for a while; unknown: as input */
+    double to_cache_hour;         /* the same for an hour, as in batches */
     double batch;                 /* what the batch API makes of these: 0.5 is half the price; unknown: it has none */
     double read, write;           /* tokens a second of a model on this computer, over all that runs at once */
     double call_s;                /* seconds from a request to its whole answer, of a model on a server */
@@ -35,7 +37,7 @@ MUST_USE enum err prices_load(const char *path, struct prices *out, struct error
 void prices_release(struct prices *p); /* zeroed is fine */
 
 /* The first row that fits; one in which everything is unknown when none does. With batch=1 among the spec's options the
- * prices are those of batches. */
+ * prices are those of batches, to_cache that of an hour. */
 struct price prices_find(const struct prices *p, struct str spec);
 
 /* What a use of the model costs. Negative: it cannot be said, since a price that it takes is not known. */

@@ -20,6 +20,7 @@ static const struct scenario {
     double tries;
     double screened, passed; /* shares of conversations and clusters that go on */
     double cached;           /* share of what was sent before that a server remembers */
+    double to_cache;         /* share of what it may keep that it keeps, and bills as kept */
     double pace, room;       /* time, disk */
 } scenarios[CASES] = {
     [CASE_LOW] = {.questions = 0.9,
@@ -29,11 +30,18 @@ static const struct scenario {
                   .screened = 0.1,
                   .passed = 0.5,
                   .cached = 1,
+                  .to_cache = 1,
                   .pace = 0.8,
                   .room = 0.7},
     [CASE_EXPECTED] = {.questions = 1, .answers = 1, .tries = 1, .screened = 1, .passed = 1, .pace = 1, .room = 1},
-    [CASE_WORST] =
-        {.questions = 1.25, .doubt = 2, .tries = ASK_TRIES, .screened = 1, .passed = 1, .pace = 2, .room = 2},
+    [CASE_WORST] = {.questions = 1.25,
+                    .doubt = 2,
+                    .tries = ASK_TRIES,
+                    .screened = 1,
+                    .passed = 1,
+                    .to_cache = 1,
+                    .pace = 2,
+                    .room = 2},
 };
 
 enum { VECTOR_WIDTH = 768, IN_FLIGHT = 256, IN_BATCHES = 50000 };
@@ -46,7 +54,7 @@ static const struct {
 
 /* What one role's model takes in one case, or took. */
 struct use {
-    double calls, in, cached, out, cost, seconds;
+    double calls, in, cached, to_cache, out, cost, seconds;
     double rounds; /* of calls that wait for one another */
 };
 
@@ -123,8 +131,12 @@ static struct use use_of(const struct estimator *s, size_t stage, enum role role
                : p->cached >= 0 ? f->cached * (t->tokens_prefix + t->tokens_again) * length
                                 : 0;
     u.cached = fmin(u.cached, u.in);
+    /* What is kept is either read from there later (and system texts are written once) or, at worst, never. */
+    double kept = t->tokens_marked - f->cached * t->tokens_prefix;
+    u.to_cache = server && p->to_cache >= 0 ? fmin(f->to_cache * kept * length, u.in - u.cached) : 0;
     u.cost = price_of(p, &(struct usage){.tokens_in = (uint64_t)u.in,
                                          .tokens_cached = (uint64_t)u.cached,
+                                         .tokens_to_cache = (uint64_t)u.to_cache,
                                          .tokens_out = (uint64_t)u.out});
     u.seconds = seconds_of(s, role, p, &u);
     return u;

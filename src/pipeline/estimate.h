@@ -2,11 +2,12 @@
  * estimate.h: what a run will take, stage by stage, before a model is asked anything: from a rehearsal on a sample of
  * the real input, prices, rates, and what the run has done already.
  *
- * low       questions a tenth shorter, answers half as long as usual, servers remember what they read, one try each;
- * half the clusters pass the thresholds, and a tenth of the conversations the screener expected  questions as in the
- * sample, answers of the usual length, every conversation and cluster goes on worst     questions longer by the
- * sample's doubt and a tokeniser's, answers as long as the schemas allow, and every question asked as often as may be
- * (ASK_TRIES)                                       Layer: pipeline.
+ * low       questions a tenth shorter, answers half as long as usual, one try each; servers remember what they read,
+ * and bill what they keep; half the clusters pass the thresholds, and a tenth of the conversations the screener
+ * expected  questions as in the sample, answers of the usual length, every conversation and cluster goes on, no caches
+ * worst     questions longer by the sample's doubt and a tokeniser's, answers as long as the schemas allow, every
+ *           question asked as often as may be (ASK_TRIES); servers bill what they keep, and forget it
+ *                                                                                                   Layer: pipeline.
  */
 #ifndef CLIO_PIPELINE_ESTIMATE_H
 #define CLIO_PIPELINE_ESTIMATE_H

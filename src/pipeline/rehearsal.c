@@ -33,6 +33,7 @@ static void count_request(void *arg, enum role role, const struct request *r)
     struct stand_in *s = arg;
     struct tally *t = &s->out->asked[s->stage][role];
     double system = (double)text_tokens(r->system), once = system, dialogue = system, sent = 0;
+    double first = r->asks_count > 1 ? (double)text_tokens(r->asks[0].user) : 0; /* it is asked about again */
     for (size_t i = 0; i < r->asks_count; i++) {
         double user = (double)text_tokens(r->asks[i].user);
         struct answer_size answer = schema_answer_size(r->asks[i].answer);
@@ -48,6 +49,7 @@ static void count_request(void *arg, enum role role, const struct request *r)
     t->tokens += once;
     t->tokens_again += sent - once;
     t->tokens_prefix += system;
+    t->tokens_marked += system + first;
     if (pipeline[s->stage].models & USES_FAST) {
         s->requests++;
         s->length += once;
@@ -207,8 +209,8 @@ static double scale_of(const struct stand_in *s, size_t stage)
 
 static void scale(struct tally *t, double by)
 {
-    double *const numbers[] = {&t->requests,      &t->asks,   &t->tokens,  &t->tokens_again,
-                               &t->tokens_prefix, &t->answer, &t->longest, &t->texts};
+    double *const numbers[] = {&t->requests,      &t->asks,   &t->tokens,  &t->tokens_again, &t->tokens_prefix,
+                               &t->tokens_marked, &t->answer, &t->longest, &t->texts};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         *numbers[i] *= by;
 }

@@ -18,6 +18,7 @@ struct tally {
     double tokens;          /* of all requests, each read once */
     double tokens_again;    /* read again when every ask sends the dialogue so far */
     double tokens_prefix;   /* part of tokens: system texts, shared by all requests of a kind */
+    double tokens_marked;   /* part of tokens: what a server may keep in its cache, system texts among them */
     double answer, longest; /* tokens written: as usual, and as long as the schemas allow */
     double texts;           /* embedding: how many */
 };

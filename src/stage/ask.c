@@ -288,6 +288,7 @@ static void add_usage(struct usage *to, const struct usage *u)
     to->calls += u->calls;
     to->tokens_in += u->tokens_in;
     to->tokens_cached += u->tokens_cached;
+    to->tokens_to_cache += u->tokens_to_cache;
     to->tokens_out += u->tokens_out;
 }
 

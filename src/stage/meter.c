@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "model/prices.h"
-#include "store/spent.h"
 
 #include <stdlib.h>
 
@@ -38,6 +37,15 @@ struct usage meter_request(const struct request *r)
     return u;
 }
 
+struct usage meter_usage_of(const struct spent *s)
+{
+    return (struct usage){.calls = s->calls,
+                          .tokens_in = s->tokens_in,
+                          .tokens_cached = s->tokens_cached,
+                          .tokens_to_cache = s->tokens_to_cache,
+                          .tokens_out = s->tokens_out};
+}
+
 /* ---- the limits ---- */
 
 static bool is_limited(const struct budget *b)
@@ -45,11 +53,14 @@ static bool is_limited(const struct budget *b)
     return b->max_cost > 0 || b->max_tokens > 0;
 }
 
-/* What is sent before it is known what a server still remembers counts as new. */
-static struct usage worst(const struct usage *u)
+/* What is sent before it is known what a server still remembers counts as new, and as kept where that costs more. */
+static struct usage worst(const struct meter *m, const struct usage *u)
 {
-    return (struct usage){
-        .calls = u->calls, .tokens_in = (uint64_t)((double)u->tokens_in * CAUTION), .tokens_out = u->tokens_out};
+    uint64_t in = (uint64_t)((double)u->tokens_in * CAUTION);
+    return (struct usage){.calls = u->calls,
+                          .tokens_in = in,
+                          .tokens_to_cache = m->price.to_cache > m->price.input ? in : 0,
+                          .tokens_out = u->tokens_out};
 }
 
 static double cost_of(const struct meter *m, const struct usage *u)
@@ -116,6 +127,7 @@ static void count(struct meter *m, const struct usage *u, enum answer_status sta
     struct spent s = {.calls = u->calls,
                       .tokens_in = u->tokens_in,
                       .tokens_cached = u->tokens_cached,
+                      .tokens_to_cache = u->tokens_to_cache,
                       .tokens_out = u->tokens_out,
                       .cut = status == ANSWER_CUT,
                       .refused = status == ANSWER_REFUSED,
@@ -147,7 +159,7 @@ static enum err next(void *arg, size_t *index, const struct request **out, struc
             return result;
     }
     if (is_limited(&m->c->budget)) {
-        struct usage size = meter_request(m->held), u = worst(&size);
+        struct usage size = meter_request(m->held), u = worst(m, &size);
         if (!fits(m, &u))
             return m->in_flight == 0 ? say_full(m, e) : ERR_OK; /* an answer may turn out shorter */
         reserve(m, m->held_index, &u);
@@ -219,7 +231,7 @@ static enum err embed(void *ctx, const struct str *texts, size_t n, struct mat o
     if (is_limited(&m->c->budget)) {
         for (size_t i = 0; i < n; i++)
             u.tokens_in += text_tokens(texts[i]);
-        struct usage most = worst(&u);
+        struct usage most = worst(m, &u);
         if (!fits(m, &most))
             return say_full(m, e);
         u = (struct usage){0};
@@ -231,6 +243,7 @@ static enum err embed(void *ctx, const struct str *texts, size_t n, struct mat o
         usage->calls += u.calls;
         usage->tokens_in += u.tokens_in;
         usage->tokens_cached += u.tokens_cached;
+        usage->tokens_to_cache += u.tokens_to_cache;
         usage->tokens_out += u.tokens_out;
     }
     return end(m, result, e);
@@ -289,10 +302,9 @@ static void add_spent(void *arg, struct str stage, struct str model, const struc
 {
     struct sum *sum = arg;
     (void)stage;
+    struct usage u = meter_usage_of(s);
     sum->c->budget.tokens += s->tokens_in + s->tokens_out;
-    check_price(
-        sum, model,
-        &(struct usage){.tokens_in = s->tokens_in, .tokens_cached = s->tokens_cached, .tokens_out = s->tokens_out});
+    check_price(sum, model, &u);
 }
 
 enum err meter_open_budget(struct stage_context *c, struct error *e)

@@ -11,6 +11,7 @@
 #define CLIO_STAGE_METER_H
 
 #include "stage/stage.h"
+#include "store/spent.h"
 
 /* Sums up what the run has spent, for its limits. ERR_CONFIG: money is limited and the price of a model is not known.
  */
@@ -21,6 +22,8 @@ void meter_wrap(struct stage_context *c, enum role role, struct model *m);
 
 /* The answer could not be used, and the question is asked again. */
 MUST_USE enum err meter_count_again(struct stage_context *c, enum role role, struct error *e);
+
+struct usage meter_usage_of(const struct spent *s);
 
 /*
  * About what a request takes, as a server bills it: with every ask the dialogue so far is sent again. tokens_out is the

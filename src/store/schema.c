@@ -71,10 +71,13 @@ static const char tables_of_4[] =
     "CREATE TABLE batch(token TEXT PRIMARY KEY, stage TEXT NOT NULL, model TEXT NOT NULL, id TEXT NOT NULL,"
     " sent_at INTEGER NOT NULL, requests INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE batch_item(item BLOB PRIMARY KEY, token TEXT NOT NULL) STRICT, WITHOUT ROWID;"
-    "CREATE INDEX batch_item_token ON batch_item(token);"
-    "PRAGMA user_version=4;";
+    "CREATE INDEX batch_item_token ON batch_item(token);";
 
-static_assert(SCHEMA_VERSION == 4 && APPLICATION_ID == 0x436c696f, "the last two lines above say the same");
+/* And with version 5: what servers took into their caches. */
+static const char tables_of_5[] = "ALTER TABLE spent ADD COLUMN tokens_to_cache INTEGER NOT NULL DEFAULT 0;"
+                                  "PRAGMA user_version=5;";
+
+static_assert(SCHEMA_VERSION == 5 && APPLICATION_ID == 0x436c696f, "the last two lines above say the same");
 
 /* From the version there is to this one, whole or not at all. */
 static enum err create(struct db *d, int64_t version, struct error *e)
@@ -86,8 +89,10 @@ static enum err create(struct db *d, int64_t version, struct error *e)
         result = db_exec(d, tables_of_2, e);
     if (result == ERR_OK && version < 3)
         result = db_exec(d, tables_of_3, e);
-    if (result == ERR_OK)
+    if (result == ERR_OK && version < 4)
         result = db_exec(d, tables_of_4, e);
+    if (result == ERR_OK)
+        result = db_exec(d, tables_of_5, e);
     if (result == ERR_OK)
         return db_commit(d, e);
     db_rollback(d);

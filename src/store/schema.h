@@ -6,7 +6,7 @@
 
 #include "store/db.h"
 
-enum { SCHEMA_VERSION = 4 };
+enum { SCHEMA_VERSION = 5 };
 
 /* Creates the tables in an empty file; otherwise refuses files of another program and of a newer version. */
 MUST_USE enum err schema_apply(struct db *d, const char *path, bool writable, struct error *e);

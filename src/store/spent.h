@@ -14,6 +14,7 @@ struct spent {
     uint64_t again;                                       /* asked again: the answer could not be used */
     uint64_t cut, refused, too_long, failed;              /* calls without an answer, by what came instead */
     uint64_t ms;                                          /* waited for the model, all side by side */
+    uint64_t tokens_to_cache;                             /* another part of tokens_in (model/model.h) */
 };
 
 /* Adds to what is there. model: as the configuration names it. */

@@ -53,6 +53,25 @@ static void test_a_use_costs_what_the_row_says(void **state)
     prices_release(&p);
 }
 
+/* What a server takes into its cache has a price of its own; in batches it is that of an hour, at the batch's factor.
+ */
+static void test_what_caches_take_is_billed(void **state)
+{
+    struct prices p;
+    struct error e = {0};
+    OK(load(
+        state,
+        "{\"date\": \"2026-01-02\", \"currency\": \"EUR\", \"models\": [{\"model\": \"anthropic:*\", \"input\": 4, "
+        "\"cached_input\": 0.4, \"cache_write\": 5, \"cache_write_hour\": 8, \"output\": 20, \"batch_factor\": 0.5},"
+        "{\"model\": \"openai:*\", \"input\": 4, \"output\": 20}]}",
+        &p, &e));
+    struct usage u = {.tokens_in = 4000000, .tokens_cached = 1000000, .tokens_to_cache = 2000000};
+    assert_near(cost(&p, STR("anthropic:a@https://host/v1"), &u), 4 + 0.4 + 2 * 5);
+    assert_near(cost(&p, STR("anthropic:a@https://host/v1?batch=1"), &u), (4 + 0.4 + 2 * 8) / 2);
+    assert_near(cost(&p, STR("openai:a@https://host/v1"), &u), 4 * 4);
+    prices_release(&p);
+}
+
 static void test_unknown_is_not_nothing(void **state)
 {
     struct prices p;
@@ -135,9 +154,9 @@ static void test_own_prices(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {SCRATCH_TEST(test_a_use_costs_what_the_row_says),
-                                       SCRATCH_TEST(test_unknown_is_not_nothing),
-                                       SCRATCH_TEST(test_batches_have_their_own_price),
-                                       SCRATCH_TEST(test_wrong_files_are_refused), cmocka_unit_test(test_own_prices)};
+    const struct CMUnitTest tests[] = {
+        SCRATCH_TEST(test_a_use_costs_what_the_row_says), SCRATCH_TEST(test_what_caches_take_is_billed),
+        SCRATCH_TEST(test_unknown_is_not_nothing),        SCRATCH_TEST(test_batches_have_their_own_price),
+        SCRATCH_TEST(test_wrong_files_are_refused),       cmocka_unit_test(test_own_prices)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "store/run.h"
 
 #include "base/json.h"
+#include "store/spent.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -136,6 +137,40 @@ static void test_account_key(void **state)
     assert_int_equal(unlink(path), 0);
     assert_int_equal(run_open(run, RUN_EXISTING, &r, &e), ERR_IO);
     assert_false(file_exists(path));
+}
+
+static void note_spent(void *arg, struct str stage, struct str model, const struct spent *s)
+{
+    (void)stage, (void)model;
+    *(struct spent *)arg = *s;
+}
+
+/* A database of version 4, which knew nothing of what went to caches, is read as it is and mended when it is written.
+ */
+static void test_older_schema_is_read(void **state)
+{
+    struct run r;
+    struct error e = {0};
+    struct spent s = {.calls = 3, .ms = 7};
+    open_run(state, RUN_CREATE, &r);
+    OK(spent_add(&r, "facets", STR("openai:a"), &s, &e));
+    OK(db_flush(r.db, &e));
+    OK(db_exec(r.db, "ALTER TABLE spent DROP COLUMN tokens_to_cache; PRAGMA user_version=4", &e));
+    run_close(&r);
+    static const enum run_mode modes[] = {RUN_READ, RUN_EXISTING};
+    for (size_t i = 0; i < 2; i++) {
+        open_run(state, modes[i], &r);
+        s = (struct spent){.tokens_to_cache = 1};
+        OK(spent_each(&r, note_spent, &s, &e));
+        assert_int_equal(s.calls, 3);
+        assert_int_equal(s.ms, 7);
+        assert_int_equal(s.tokens_to_cache, 0);
+        if (modes[i] == RUN_EXISTING)
+            OK(spent_add(&r, "facets", STR("openai:a"), &(struct spent){.tokens_to_cache = 5}, &e));
+        OK(spent_each(&r, note_spent, &s, &e));
+        assert_int_equal(s.tokens_to_cache, modes[i] == RUN_EXISTING ? 5 : 0);
+        run_close(&r);
+    }
 }
 
 static void test_newer_schema_is_refused(void **state)
@@ -278,6 +313,7 @@ int main(void)
         SCRATCH_TEST(test_what_is_no_run),
         SCRATCH_TEST(test_lock),
         SCRATCH_TEST(test_account_key),
+        SCRATCH_TEST(test_older_schema_is_read),
         SCRATCH_TEST(test_newer_schema_is_refused),
         SCRATCH_TEST(test_notes_and_manifest),
         SCRATCH_TEST(test_stage_states),
