@@ -68,8 +68,8 @@ def encode(title, model, counts):
 
 EXACT = "--exact --iterations 5 --start {other:the start}"
 ROWS = {
-    "E1": encode("MiniLM on real texts of about 25, 100 and 250 tokens", "minilm", ((25, 2000), (100, 2000), (250, 2000))),
-    "E2": encode("MPNet on real texts of about 25, 100 and 250 tokens", "mpnet", ((25, 500), (100, 250), (250, 100))),
+    "E1": encode("MiniLM on real texts of about 25, 100 and 250 tokens", "minilm", ((25, 2000), (100, 500), (250, 200))),
+    "E2": encode("MPNet on real texts of about 25, 100 and 250 tokens", "mpnet", ((25, 200), (100, 100), (250, 50))),
     "K1": kmeans("2,000 clusters of 200,000 x 768, synthetic", "syn200k", 2000, **{"k-means++ and Lloyd": plus_plus(2000)}),
     "K2": dict(title="10,000 clusters of 1,000,000 x 768, synthetic", set="syn1m", quality="mean squared distance", programs={
         "clio": clio_kmeans_large(10000),

@@ -55,7 +55,7 @@ def write_row(key, row):
     probes = row["probe_gflops"] or [0]
     return [f"## {key}: {row['title']}", "",
             f"{row['cpu']}, {row['when']}; sgemm probe before each round {min(probes)} to {max(probes)}, median "
-            f"{statistics.median(probes):.0f} GFLOP/s.", "",
+            f"{statistics.median(probes):.0f} GFLOP/s.{' ' + row['note'] if 'note' in row else ''}", "",
             f"| program | rounds | seconds | least | CPU | {row['quality'] or 'quality'} | share of peak | MB | |",
             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
             *(program_line(name, p) for name, p in row["programs"].items()), ""]
