@@ -15,6 +15,7 @@ enum {
     NO_NEWS_MOST = 20,                 /* questions in a row without an answer: then the server is gone */
     OWN_BYTES_MAX = 100 * 1000 * 1000, /* below every provider's limit: a batch is built in memory */
     FORGOTTEN_S = 29 * 24 * 3600,      /* results are kept no longer */
+    CANCEL_LOOKS = 15,                 /* until a cancelled batch has come to its end, which takes minutes at most */
 };
 
 /* Between two looks at a batch, in units of the back-off (half a second): from 10 seconds to 5 minutes. */
@@ -638,6 +639,18 @@ static size_t next_due(const struct batch *b)
     return first;
 }
 
+/* A batch that runs cannot be deleted: cancelled first, and waited for. It stays in the book if that takes too long. */
+static enum err cancel(struct batch *b, size_t out, struct batch_state *state, enum link_end *end, struct error *e)
+{
+    enum err result = link_cancel(&b->link, b->outs[out].entry.id, e);
+    for (int i = 0; result == ERR_OK && *end == LINK_DONE && state->phase == BATCH_RUNNING && i < CANCEL_LOOKS; i++) {
+        result = link_state(&b->link, b->outs[out].entry.id, state, end, e);
+        if (result == ERR_OK && *end == LINK_DONE && state->phase == BATCH_RUNNING)
+            result = nap(b, clock_seconds() + LOOK_FIRST * b->unit_s, e);
+    }
+    return result;
+}
+
 /* At the end of the feed: batches that nothing asks for any more, since a prompt changed, or that were had in part. */
 static enum err close_rest(struct batch *b, struct error *e)
 {
@@ -651,8 +664,8 @@ static enum err close_rest(struct batch *b, struct error *e)
         if (result == ERR_MODEL)
             return ERR_OK; /* the next run does it */
         if (result == ERR_OK && end == LINK_DONE && state.phase == BATCH_RUNNING)
-            result = link_cancel(&b->link, b->outs[i].entry.id, e);
-        if (result == ERR_OK)
+            result = cancel(b, i, &state, &end, e);
+        if (result == ERR_OK && !(end == LINK_DONE && state.phase == BATCH_RUNNING))
             result = close_out(b, i, end == LINK_DONE ? &state : NULL, e);
     }
     return result;

@@ -138,6 +138,8 @@ static enum err judge_server(struct calls *c, const struct call *call, const str
         return give_up(c, r);
     if (r->outcome != HTTP_ANSWERED)
         return ERR_OK;
+    if (is_refusal(r) && r->status != 429 && r->retry_after_s > RETRY_AFTER_MOST_S)
+        return give_up(c, r);
     if (is_quota(r)) {
         error_set(&c->trouble, ERR_AUTH, "the quota at %s is used up", c->host);
         return error_hint(&c->trouble, "raise the limit there, or run the same command again when it is renewed");

@@ -163,10 +163,10 @@ static enum http_outcome outcome_of(CURLcode code, const struct exchange *x)
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR: /* a handshake that was cut off, as busy servers do: no word about certificates */
         return HTTP_UNREACHABLE;
     case CURLE_WRITE_ERROR:
         return x->body.cut ? HTTP_TOO_LARGE : HTTP_BROKEN;
-    case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CACERT_BADFILE:
@@ -292,6 +292,7 @@ static void set_options(struct exchange *x, struct http *h)
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(c, CURLOPT_PROXY, h->proxy);
+    curl_easy_setopt(c, CURLOPT_NOPROXY, ""); /* nor does the environment lead around it */
     curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);

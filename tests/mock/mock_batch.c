@@ -5,8 +5,11 @@
 #include "mock_seen.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const double CANCEL_S = 0.05; /* until a batch that is cancelled has ended */
 
 enum protocol { MESSAGES, FILES };
 enum fate {
@@ -81,6 +84,11 @@ void mock_batches_count(const struct mock_batches *b, struct mock_counts *counts
     counts->batches_left = 0;
     for (size_t i = 0; i < b->n; i++)
         counts->batches_left += !b->things[i].deleted && b->things[i].text.n + b->things[i].errors.n > 0;
+}
+
+static bool has_ended(const struct thing *t)
+{
+    return clock_seconds() >= t->ready_at;
 }
 
 static struct thing *add(struct mock_batches *b)
@@ -219,7 +227,7 @@ static void show_message_batch(const struct mock_batches *b, size_t i, struct bu
 {
     const struct thing *t = &b->things[i];
     char created[24];
-    bool ended = clock_seconds() >= t->ready_at || t->cancelled;
+    bool ended = has_ended(t);
     clock_format(t->created, created);
     buf_printf(body,
                "{\"id\":\"msgbatch_%zu\",\"type\":\"message_batch\",\"processing_status\":\"%s\",\"created_at\":\"%s\","
@@ -297,10 +305,10 @@ static int take_file(const struct mock_request *r, struct buf *body)
 static void show_batch(const struct mock_batches *b, size_t i, struct buf *body)
 {
     const struct thing *t = &b->things[i];
-    bool ended = clock_seconds() >= t->ready_at || t->cancelled;
+    bool ended = has_ended(t);
     const char *status = t->refused     ? "failed"
+                         : !ended       ? (t->cancelled ? "cancelling" : "in_progress")
                          : t->cancelled ? "cancelled"
-                         : !ended       ? "in_progress"
                          : t->expired   ? "expired"
                                         : "completed";
     buf_printf(body,
@@ -399,7 +407,9 @@ static int about_one(struct mock_batches *b, const struct mock_request *r, struc
     struct thing *t = i < b->n ? &b->things[i] : NULL;
     if (!t || t->deleted)
         return error(body, 404, "not_found_error");
-    if (str_eqz(r->method, "DELETE")) {
+    if (str_eqz(r->method, "DELETE") && t->is_batch && !has_ended(t)) {
+        return error(body, 400, "invalid_request_error");
+    } else if (str_eqz(r->method, "DELETE")) {
         t->deleted = true;
         buf_addz(body, "{\"deleted\":true}");
     } else if (has_suffix(rest, "/results") || has_suffix(rest, "-out/content")) {
@@ -407,7 +417,10 @@ static int about_one(struct mock_batches *b, const struct mock_request *r, struc
     } else if (has_suffix(rest, "-err/content")) {
         buf_add(body, buf_str(&t->errors));
     } else {
-        t->cancelled = t->cancelled || has_suffix(rest, "/cancel");
+        if (has_suffix(rest, "/cancel") && !t->cancelled) {
+            t->cancelled = true;
+            t->ready_at = fmin(t->ready_at, clock_seconds() + CANCEL_S);
+        }
         f->show(b, i, body);
     }
     return 200;

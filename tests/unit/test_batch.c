@@ -279,6 +279,33 @@ static void batches_are_collected_by_the_next_process(void **state)
     }
 }
 
+/* A batch that nobody asks for any more, since the questions changed, is cancelled, and nothing of it stays. */
+static void a_batch_of_other_questions_is_cancelled(void **state)
+{
+    (void)state;
+    const char *words[] = {"else"};
+    for (size_t p = 0; p < PROVIDERS; p++) {
+        struct served s;
+        struct book k = {0};
+        struct got g;
+        struct error e;
+        atomic_bool stop = false;
+        pthread_t thread;
+        served_start(&s, &(struct mock_opts){.batch_ms = 2000});
+        struct play play = {.provider = providers[p], .n = 6, .stop = &stop};
+        assert_int_equal(pthread_create(&thread, NULL, set_soon, &stop), 0);
+        assert_int_equal(ask(&s, &play, &k, &g, &e), ERR_INTERRUPTED);
+        pthread_join(thread, NULL);
+        play = (struct play){.provider = providers[p], .words = words, .n = 1};
+        assert_int_equal(ask(&s, &play, &k, &g, &e), ERR_OK);
+        expect_all_ok(&g, 1);
+        expect_clean(&k);
+        served_stop(&s);
+        assert_int_equal(s.counts.batches, 1);
+        assert_int_equal(s.counts.batches_left, 0);
+    }
+}
+
 /* Killed between the server's yes and our note of it: the batch is found there, and not sent again. */
 static void a_batch_whose_id_was_lost_is_found(void **state)
 {
@@ -482,6 +509,7 @@ int main(void)
         cmocka_unit_test(batches_are_cut_by_bytes),
         cmocka_unit_test(dialogues_go_on_in_the_next_batch),
         cmocka_unit_test(batches_are_collected_by_the_next_process),
+        cmocka_unit_test(a_batch_of_other_questions_is_cancelled),
         cmocka_unit_test(a_batch_whose_id_was_lost_is_found),
         cmocka_unit_test(uploads_without_a_batch_are_deleted),
         cmocka_unit_test(a_batch_that_never_left_is_sent),

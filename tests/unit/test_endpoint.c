@@ -176,8 +176,10 @@ static void proxies_come_from_the_configuration_only(void **state)
     unsetenv("ALL_PROXY");
     /* With one configured the server's own name is not even looked up. */
     unsetenv("CLIO_OPENAI_KEY");
+    setenv("no_proxy", "*", 1); /* nor does this lead around it */
     snprintf(spec, sizeof spec, "openai:tiny@http://nowhere.invalid/v1?proxy=http://127.0.0.1:%d", s.port);
     assert_int_equal(ask(spec, &status, &e), ERR_MODEL); /* this proxy knows no such page */
+    unsetenv("no_proxy");
     setenv("CLIO_OPENAI_KEY", "key-of-the-test", 1);
     served_stop(&s);
     assert_int_equal(s.counts.requests, 2);

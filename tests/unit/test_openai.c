@@ -245,6 +245,31 @@ static void trouble_that_passes_is_waited_out(void **state)
     server_stop(&s);
 }
 
+/* Retry-After may be a date; and a server that will be away for a day is not waited for. */
+static void retry_after_is_kept_to(void **state)
+{
+    (void)state;
+    char header[80];
+    time_t soon = time(NULL) + 3;
+    struct tm tm;
+    strftime(header, sizeof header, "Retry-After: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime_r(&soon, &tm));
+    const struct reply dated[] = {{"503 Service Unavailable", header, "", 0}, {"200 OK", NULL, GOOD, 0}};
+    const struct reply away[] = {{"503 Service Unavailable", "Retry-After: 86400\r\n", "", 0}};
+    struct server s;
+    struct got g;
+    struct error e = {0};
+    double start = clock_seconds();
+    assert_int_equal(play(dated, 2, "", one_ask, 1, &s, &g, NULL), ERR_OK);
+    assert_true(clock_seconds() - start >= 1.9); /* of three seconds, which are counted whole */
+    assert_int_equal(s.served, 2);
+    arena_release(&g.arena);
+    server_stop(&s);
+    assert_int_equal(play(away, 1, "", one_ask, 1, &s, &g, &e), ERR_MODEL);
+    assert_int_equal(s.served, 1);
+    arena_release(&g.arena);
+    server_stop(&s);
+}
+
 static const struct ask five_asks[5] = {{STR_INIT("a? SECRET"), &answer_schema},
                                         {STR_INIT("b?"), &answer_schema},
                                         {STR_INIT("c?"), &answer_schema},
@@ -477,6 +502,7 @@ int main(void)
         cmocka_unit_test(several_asks_carry_the_history),
         cmocka_unit_test(known_answers_are_not_asked_for),
         cmocka_unit_test(trouble_that_passes_is_waited_out),
+        cmocka_unit_test(retry_after_is_kept_to),
         cmocka_unit_test(a_server_that_stays_down_ends_the_stage),
         cmocka_unit_test(one_poison_request_does_not_end_the_stage),
         cmocka_unit_test(bad_keys_and_spent_quotas_fail_at_once),
