@@ -131,31 +131,18 @@ static enum err plan_way(struct trial *t, size_t w, struct error *e)
     bool with_language = ways[w].by_facet || ways[w].all_in_one;
     result = facet_plan_new(c, with_language, &t->arena, &t->plans[w], e);
     t->systems[w] = arena_zero(&t->arena, t->plans[w].calls_count, sizeof(struct str));
-    for (size_t i = 0; i < t->plans[w].calls_count && result == ERR_OK; i++) {
-        const struct facet_ask *ask = &t->plans[w].calls[i].asks[0];
-        struct buf questions = {0}, shape = {0};
-        facet_plan_questions(ask, &questions);
-        schema_describe(&ask->schema, &shape);
-        struct prompt_var vars[] = {{"questions", buf_str(&questions)}, {"shape", buf_str(&shape)}};
-        result = prompt_render(NULL, "facets.system.txt", vars, 2, &t->arena, &t->systems[w][i], e);
-        buf_release(&questions);
-        buf_release(&shape);
-    }
+    for (size_t i = 0; i < t->plans[w].calls_count && result == ERR_OK; i++)
+        result = facet_plan_system(NULL, &t->plans[w].calls[i], &t->arena, &t->systems[w][i], e);
     return result;
 }
 
 static enum err build_ask(const struct facet_ask *ask, size_t k, struct str conversation, struct arena *a,
                           struct ask *out, struct error *e)
 {
-    struct buf shape = {0};
-    schema_describe(&ask->schema, &shape);
     struct prompt_var first[] = {{"transcript", conversation}};
-    struct prompt_var further[] = {{"question", ask->facets[0]->question}, {"shape", buf_str(&shape)}};
     out->answer = &ask->schema;
-    enum err result = k == 0 ? prompt_render(NULL, "facets.user.txt", first, 1, a, &out->user, e)
-                             : prompt_render(NULL, "facets.alone.txt", further, 2, a, &out->user, e);
-    buf_release(&shape);
-    return result;
+    return k == 0 ? prompt_render(NULL, "facets.user.txt", first, 1, a, &out->user, e)
+                  : facet_plan_further(NULL, ask, a, &out->user, e);
 }
 
 static enum err build(struct trial *t, size_t s, size_t w, struct error *e)

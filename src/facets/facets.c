@@ -172,17 +172,6 @@ static enum err first_ask(struct extraction *x, const struct conversation *conve
     return result;
 }
 
-static enum err further_ask(struct extraction *x, const struct facet_ask *ask, struct arena *a, struct str *out,
-                            struct error *e)
-{
-    struct buf shape = {0};
-    schema_describe(&ask->schema, &shape);
-    struct prompt_var vars[] = {{"question", ask->facets[0]->question}, {"shape", buf_str(&shape)}};
-    enum err result = prompt_render(x->c->prompts, "facets.alone.txt", vars, 2, a, out, e);
-    buf_release(&shape);
-    return result;
-}
-
 static enum err build(void *arg, size_t i, struct arena *a, struct request *out, struct error *e)
 {
     struct extraction *x = arg;
@@ -197,7 +186,7 @@ static enum err build(void *arg, size_t i, struct arena *a, struct request *out,
     for (size_t k = 0; k < call->asks_count && result == ERR_OK; k++) {
         asks[k].answer = &call->asks[k].schema;
         result = k == 0 ? first_ask(x, &conversation, a, &asks[k].user, e)
-                        : further_ask(x, &call->asks[k], a, &asks[k].user, e);
+                        : facet_plan_further(x->c->prompts, &call->asks[k], a, &asks[k].user, e);
     }
     out->system = x->systems[x->plan_of[i / x->calls]][call_index];
     out->asks = asks;
@@ -326,15 +315,8 @@ static enum err render_systems(struct extraction *x, size_t plan_index, struct e
     struct facet_plan *plan = &x->plans[plan_index];
     enum err result = ERR_OK;
     x->systems[plan_index] = arena_zero(&x->arena, plan->calls_count, sizeof(struct str));
-    for (size_t i = 0; i < plan->calls_count && result == ERR_OK; i++) {
-        struct buf questions = {0}, shape = {0};
-        facet_plan_questions(&plan->calls[i].asks[0], &questions);
-        schema_describe(&plan->calls[i].asks[0].schema, &shape);
-        struct prompt_var vars[] = {{"questions", buf_str(&questions)}, {"shape", buf_str(&shape)}};
-        result = prompt_render(x->c->prompts, "facets.system.txt", vars, 2, &x->arena, &x->systems[plan_index][i], e);
-        buf_release(&questions);
-        buf_release(&shape);
-    }
+    for (size_t i = 0; i < plan->calls_count && result == ERR_OK; i++)
+        result = facet_plan_system(x->c->prompts, &plan->calls[i], &x->arena, &x->systems[plan_index][i], e);
     return result;
 }
 

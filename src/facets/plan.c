@@ -1,6 +1,7 @@
 #include "facets/plan.h"
 
 #include "model/model.h"
+#include "stage/prompt.h"
 
 enum { TEXT_CHARS = 180, LEAD_CHARS = 40, CATEGORY_CHARS = 60, SEVERAL_MAX = 3 };
 
@@ -114,4 +115,41 @@ void facet_plan_questions(const struct facet_ask *ask, struct buf *out)
             buf_printf(out, " Begin with \"" STR_FMT "\".", STR_ARG(f->answer_start));
         buf_add_char(out, '\n');
     }
+}
+
+/* The questions that are asked one by one afterwards. */
+static void add_later(const struct facet_call *call, struct buf *out)
+{
+    if (call->asks_count > 1)
+        buf_addz(out, "Afterwards you are asked for more:\n");
+    for (size_t i = 1; i < call->asks_count; i++)
+        facet_plan_questions(&call->asks[i], out);
+}
+
+enum err facet_plan_system(const char *prompts, const struct facet_call *call, struct arena *a, struct str *out,
+                           struct error *e)
+{
+    struct buf questions = {0}, shape = {0}, later = {0};
+    facet_plan_questions(&call->asks[0], &questions);
+    schema_describe(&call->asks[0].schema, &shape);
+    add_later(call, &later);
+    struct prompt_var vars[] = {
+        {"questions", buf_str(&questions)}, {"shape", buf_str(&shape)}, {"later", buf_str(&later)}};
+    enum err result = prompt_render(prompts, "facets.system.txt", vars, 3, a, out, e);
+    buf_release(&questions);
+    buf_release(&shape);
+    buf_release(&later);
+    return result;
+}
+
+enum err facet_plan_further(const char *prompts, const struct facet_ask *ask, struct arena *a, struct str *out,
+                            struct error *e)
+{
+    struct buf shape = {0};
+    schema_describe(&ask->schema, &shape);
+    const struct facet_def *f = ask->facets[0];
+    struct prompt_var vars[] = {{"name", f->name}, {"question", f->question}, {"shape", buf_str(&shape)}};
+    enum err result = prompt_render(prompts, "facets.alone.txt", vars, 3, a, out, e);
+    buf_release(&shape);
+    return result;
 }

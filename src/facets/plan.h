@@ -39,7 +39,17 @@ struct facet_plan {
 MUST_USE enum err facet_plan_new(const struct config *c, bool with_language, struct arena *a, struct facet_plan *out,
                                  struct error *e);
 
-/* The numbered questions of an ask, one line a facet, for the prompt. */
+/* The questions of an ask, one line a facet, for the prompt. */
 void facet_plan_questions(const struct facet_ask *ask, struct buf *out);
+
+/*
+ * What is the same for all conversations of a call, and what asks for a facet that stands alone. The instructions hold
+ * the questions of all asks, so that they are read once and not once a conversation. prompts: the folder of prompts
+ * that replace our own, may be NULL. Errors: ERR_CONFIG, ERR_IO a prompt that cannot be used.
+ */
+MUST_USE enum err facet_plan_system(const char *prompts, const struct facet_call *call, struct arena *a,
+                                    struct str *out, struct error *e);
+MUST_USE enum err facet_plan_further(const char *prompts, const struct facet_ask *ask, struct arena *a, struct str *out,
+                                     struct error *e);
 
 #endif

@@ -86,6 +86,14 @@ static void one_call_asks_together_what_may_stand_together(void **state)
     assert_true(str_find(buf_str(&b), STR("Which language?")) != SIZE_MAX);
     assert_true(str_find(buf_str(&b), STR("How worrying?")) == SIZE_MAX);
     buf_release(&b);
+
+    /* What is asked afterwards stands in the instructions, once for all conversations, and not in the question. */
+    struct str system, further;
+    OK(facet_plan_system(NULL, &plan.calls[0], &a, &system, &e));
+    OK(facet_plan_further(NULL, &plan.calls[0].asks[1], &a, &further, &e));
+    assert_true(str_find(system, STR("Afterwards")) < str_find(system, STR("How worrying?")));
+    assert_true(str_find(further, STR("How worrying?")) == SIZE_MAX);
+    assert_true(str_find(further, STR("concern")) != SIZE_MAX);
     arena_release(&a);
 }
 
