@@ -56,9 +56,9 @@ static void refuses_typos(void **state)
 static void knows_all_its_prompts(void **state)
 {
     (void)state;
-    static const char *const names[] = {"transcript", "question", "questions", "shape",       "members",   "contrast",
-                                        "form",       "facet",    "clusters",  "outside",     "min",       "max",
-                                        "names",      "parents",  "name",      "description", "short_name"};
+    static const char *const names[] = {"transcript", "question", "questions", "shape",       "members",    "contrast",
+                                        "form",       "facet",    "clusters",  "outside",     "min",        "max",
+                                        "names",      "parents",  "name",      "description", "short_name", "later"};
     static const char *const files[] = {
         "screen.system.txt", "screen.user.txt",  "facets.system.txt", "facets.user.txt",   "facets.alone.txt",
         "name.system.txt",   "name.user.txt",    "parent.system.txt", "parent.user.txt",   "propose.system.txt",
