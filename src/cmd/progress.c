@@ -123,7 +123,7 @@ static void measure(struct progress *p, const struct event *ev, double now)
     p->rate += fmax(dt / (dt + SMOOTH_S), dt / (now - p->first)) * (fresh - p->rate);
     p->measured = now;
     p->measured_done = ev->done;
-    if (now - p->eta_at >= ETA_S) { /* a number that jumps four times a second can't be read */
+    if (ev->eta_s >= 0 && now - p->eta_at >= ETA_S) { /* a number that jumps four times a second can't be read */
         p->eta_s = (double)(ev->total - ev->done) / p->rate;
         p->eta_at = now;
     }
@@ -173,7 +173,7 @@ static void add_line(const struct progress *p, const struct event *ev, bool runn
         buf_printf(b, "%lld", (long long)(running ? ev->done : ev->total));
     if (running && p->rate > 0) {
         buf_printf(b, p->rate >= 10 ? "  %.0f/s" : "  %.2f/s", p->rate);
-        if (ev->total > ev->done)
+        if (ev->total > ev->done && p->eta_at > 0)
             add_time_left(p, b);
     }
     if (!running && ev->kind != EVENT_STAGE_KEPT) {

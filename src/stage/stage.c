@@ -76,6 +76,13 @@ void stage_close_models(struct stage_context *c)
     }
 }
 
+/* Many records are under way at once and are done at once: what the first ones took says little of the rest. */
+static double time_left(const struct stage_context *c, double rate)
+{
+    enum { TELLING_SHARE = 20 };
+    return rate > 0 && c->done * TELLING_SHARE >= c->total ? (double)(c->total - c->done) / rate : -1;
+}
+
 void stage_report(struct stage_context *c, enum event_kind kind)
 {
     double now = clock_seconds(), elapsed = now - c->started;
@@ -97,7 +104,7 @@ void stage_report(struct stage_context *c, enum event_kind kind)
                                      .batched_done = (int64_t)c->awaited.done,
                                      .next_look_s = c->awaited.next_look_s,
                                      .rate = rate,
-                                     .eta_s = rate > 0 ? (double)(c->total - c->done) / rate : -1,
+                                     .eta_s = time_left(c, rate),
                                  });
 }
 
