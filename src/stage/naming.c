@@ -43,10 +43,11 @@ static const float OFTEN_QUOTED = 0.1f;
  * asked of it. */
 static const float SAYS_SOMETHING = 0.6f, SAYS_ENOUGH = 0.25f;
 
-/* A small model takes what is shown as near for what is in the group; then only the vectors tell them apart. */
+/* A small model takes what is shown as near for what is in the group; then only the vectors tell them apart. By name:
+ * what answers may be wrapped, or be another run's answers. */
 static bool is_small(const struct model *m)
 {
-    return m->info.context_tokens < CONTRAST_WINDOW && strcmp(m->ops->scheme, "local") == 0;
+    return m->info.context_tokens < CONTRAST_WINDOW && str_has_prefix(str_of(m->info.name), STR("local:"));
 }
 
 /* As many lines as fit into `tokens`; a list of 50 long summaries must not push the question out of the window. */
@@ -130,6 +131,28 @@ static bool is_taken(const struct naming_judge *judge, struct str name, struct a
         if (str_eq(text_fold(a, judge->taken[i]), folded))
             return true;
     return false;
+}
+
+/*
+ * Whether half of the words that say something, those behind the start that every name has, stand in the texts of
+ * enough members. What a small model makes up for a group without a theme, or takes from one member, has too few.
+ */
+static bool is_shared(const struct naming_judge *judge, struct str name)
+{
+    enum { WORD_LETTERS = 4, MEMBERS = 2, CHILDREN = 1 };
+    struct support wanted = judge->support;
+    size_t words = 0, shared = 0;
+    wanted.accounts = NULL;
+    wanted.k = judge->any ? CHILDREN : MEMBERS;
+    if (str_has_prefix(name, judge->start))
+        name = (struct str){name.at + judge->start.n, name.n - judge->start.n};
+    for (struct str word; (word = support_word(&name)).n;) {
+        if (word.n < WORD_LETTERS || str_eqz(word, "help") || str_eqz(word, "Help") || str_eqz(word, "with"))
+            continue;
+        words++;
+        shared += support_has_word(&wanted, word);
+    }
+    return 2 * shared >= words && shared > 0;
 }
 
 struct candidate {
@@ -241,7 +264,7 @@ static struct str add_proposals(const struct field_value *v, const struct naming
         /* Checked as it was written: a small letter must not hide a name. The first word may be a verb with a capital.
          */
         if (name.n == 0 || is_long_list(name) || str_has_prefix(name, STR(DESCRIPTION_START)) ||
-            !support_has(&judge->support, str_trim(proposed[i]), true))
+            !support_has(&judge->support, str_trim(proposed[i]), true) || (small && !is_shared(judge, name)))
             continue;
         if (is_taken(judge, name, a))
             repeated = name;
@@ -251,13 +274,15 @@ static struct str add_proposals(const struct field_value *v, const struct naming
     return repeated;
 }
 
-static void add_subjects(const struct naming_judge *judge, const struct str *subjects, size_t n, struct arena *a,
-                         struct candidates *out)
+static void add_subjects(const struct naming_judge *judge, const struct str *subjects, size_t n, bool small,
+                         struct arena *a, struct candidates *out)
 {
     for (size_t i = 0; i < n; i++) {
         struct str name = str_trim(str_printf(a, STR_FMT " " STR_FMT, STR_ARG(judge->start), STR_ARG(subjects[i])));
-        if (wording_count(name) <= NAME_WORDS_MAX && text_chars(name) <= NAME_CHARS_MAX && !is_taken(judge, name, a))
-            add_candidate(out, wording_capitalised(name, a), 0);
+        name = wording_sentence_case(wording_capitalised(name, a), judge->support.common, a);
+        if (wording_count(name) <= NAME_WORDS_MAX && text_chars(name) <= NAME_CHARS_MAX && !is_taken(judge, name, a) &&
+            (!small || is_shared(judge, name)))
+            add_candidate(out, name, 0);
     }
 }
 
@@ -327,11 +352,12 @@ static enum err read_into(struct stage_context *c, const struct field_value *v, 
     result = stage_model(c, ROLE_STRONG, &m, e);
     if (result != ERR_OK)
         return result;
-    struct str repeated = add_proposals(v, judge, is_small(m), scratch, &x);
-    add_subjects(judge, subjects, n, scratch, &x);
+    bool small = is_small(m);
+    struct str repeated = add_proposals(v, judge, small, scratch, &x);
+    add_subjects(judge, subjects, n, small, scratch, &x);
     if (x.n == 0 && judge->fallback.n && support_has(&judge->support, judge->fallback, true))
         add_candidate(&x, wording_name(judge->fallback, judge->support.common, scratch), 0);
-    if (x.n == 0)
+    if (x.n == 0 && (judge->any || !small))
         add_candidate(&x, repeated.n ? repeated : out->short_name, 0);
     result = rank(c, judge, &x, scratch, e);
     if (result != ERR_OK || x.n == 0) {
