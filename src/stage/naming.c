@@ -158,6 +158,7 @@ static bool is_shared(const struct naming_judge *judge, struct str name)
 struct candidate {
     struct str text;
     float score;
+    bool unshared; /* then it has to be enough like the members, however little they are like one another */
 };
 
 struct candidates {
@@ -165,13 +166,23 @@ struct candidates {
     size_t n;
 };
 
-static void add_candidate(struct candidates *c, struct str text, float advantage)
+static struct candidate *add_candidate(struct candidates *c, struct str text, float advantage)
 {
     for (size_t i = 0; i < c->n; i++)
         if (str_eq(c->at[i].text, text))
-            return;
-    if (text.n && c->n < sizeof c->at / sizeof *c->at)
-        c->at[c->n++] = (struct candidate){text, advantage};
+            return &c->at[i];
+    if (text.n == 0 || c->n == sizeof c->at / sizeof *c->at)
+        return NULL;
+    c->at[c->n] = (struct candidate){.text = text, .score = advantage};
+    return &c->at[c->n++];
+}
+
+static void add_checked(struct candidates *c, const struct naming_judge *judge, struct str text, float advantage,
+                        bool small)
+{
+    struct candidate *added = add_candidate(c, text, advantage);
+    if (added)
+        added->unshared = small && !is_shared(judge, text);
 }
 
 struct likeness {
@@ -237,7 +248,8 @@ static enum err rank(struct stage_context *c, const struct naming_judge *judge, 
         struct likeness like = compares ? likeness_of(judge, mat_row(vectors, i)) : (struct likeness){0};
         struct candidate moved = x->at[i];
         size_t at = n;
-        if (!judge->any && judge->members.n && like.inside < least)
+        float wanted = compares && moved.unshared ? SAYS_ENOUGH : least;
+        if (!judge->any && judge->members.n && like.inside < wanted)
             continue;
         moved.score += like.inside - like.outside - TOO_SPECIAL * like.special;
         for (n++; at > 0 && x->at[at - 1].score < moved.score; at--)
@@ -264,12 +276,12 @@ static struct str add_proposals(const struct field_value *v, const struct naming
         /* Checked as it was written: a small letter must not hide a name. The first word may be a verb with a capital.
          */
         if (name.n == 0 || is_long_list(name) || str_has_prefix(name, STR(DESCRIPTION_START)) ||
-            !support_has(&judge->support, str_trim(proposed[i]), true) || (small && !is_shared(judge, name)))
+            !support_has(&judge->support, str_trim(proposed[i]), true))
             continue;
         if (is_taken(judge, name, a))
             repeated = name;
         else
-            add_candidate(out, name, advantage[i]);
+            add_checked(out, judge, name, advantage[i], small);
     }
     return repeated;
 }
@@ -280,9 +292,8 @@ static void add_subjects(const struct naming_judge *judge, const struct str *sub
     for (size_t i = 0; i < n; i++) {
         struct str name = str_trim(str_printf(a, STR_FMT " " STR_FMT, STR_ARG(judge->start), STR_ARG(subjects[i])));
         name = wording_sentence_case(wording_capitalised(name, a), judge->support.common, a);
-        if (wording_count(name) <= NAME_WORDS_MAX && text_chars(name) <= NAME_CHARS_MAX && !is_taken(judge, name, a) &&
-            (!small || is_shared(judge, name)))
-            add_candidate(out, name, 0);
+        if (wording_count(name) <= NAME_WORDS_MAX && text_chars(name) <= NAME_CHARS_MAX && !is_taken(judge, name, a))
+            add_checked(out, judge, name, 0, small);
     }
 }
 
@@ -357,7 +368,7 @@ static enum err read_into(struct stage_context *c, const struct field_value *v, 
     add_subjects(judge, subjects, n, small, scratch, &x);
     if (x.n == 0 && judge->fallback.n && support_has(&judge->support, judge->fallback, true))
         add_candidate(&x, wording_name(judge->fallback, judge->support.common, scratch), 0);
-    if (x.n == 0 && (judge->any || !small))
+    if (x.n == 0)
         add_candidate(&x, repeated.n ? repeated : out->short_name, 0);
     result = rank(c, judge, &x, scratch, e);
     if (result != ERR_OK || x.n == 0) {
