@@ -117,7 +117,7 @@ void dialogue_begin(struct dialogue *d, const struct dialogue_model *m, const st
     d->prompt.n = d->ends.n = 0;
     *d = (struct dialogue){.prompt = d->prompt, .ends = d->ends, .arena = d->arena, .m = m, .request = r};
     build_first_prompt(d);
-    if (d->prompt.n + room_for_answers(r) > m->context)
+    if (d->prompt.n - d->primed + room_for_answers(r) > m->context)
         dialogue_fail(d, ANSWER_TOO_LONG, "the request does not fit the model's context");
 }
 
@@ -207,10 +207,12 @@ static void begin_answer(struct dialogue *d, const float *logits)
     d->position += d->prompt.n - d->primed;
     d->read = d->primed;
     d->phase = DIALOGUE_WRITING;
-    if (d->all_fixed)
+    if (d->all_fixed) {
+        d->writer.kept = d->primed; /* all of it was read */
         answer_written(d);
-    else if (!d->m->use_grammar || begin_grammar(d, d->request->asks[d->ask].answer))
+    } else if (!d->m->use_grammar || begin_grammar(d, d->request->asks[d->ask].answer)) {
         step_answer(d, logits);
+    }
 }
 
 /* ---- steps ---- */

@@ -111,6 +111,11 @@ static struct llama_engine *plugin_open(const struct llama_abi_opts *opts, char 
         plugin_close(g);
         return NULL;
     }
+    if (llama_model_is_recurrent(g->model) || llama_model_is_hybrid(g->model)) {
+        snprintf(why, why_size, "a model of its kind cannot forget the end of what it read, which is needed here");
+        plugin_close(g);
+        return NULL;
+    }
     g->vocab = llama_model_get_vocab(g->model);
     g->batch_max = opts->batch_tokens;
     g->context_tokens = opts->context_tokens;
