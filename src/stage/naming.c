@@ -133,26 +133,35 @@ static bool is_taken(const struct naming_judge *judge, struct str name, struct a
     return false;
 }
 
+/* What is left of a name without the start that all names have. */
+static struct str without_start(struct str name, struct str start)
+{
+    bool begins =
+        start.n && name.n > start.n && name.at[start.n] == ' ' && strncasecmp(name.at, start.at, start.n) == 0;
+    return begins ? (struct str){name.at + start.n, name.n - start.n} : name;
+}
+
 /*
- * Whether half of the words that say something, those behind the start that every name has, stand in the texts of
- * enough members. What a small model makes up for a group without a theme, or takes from one member, has too few.
+ * Whether half of the words that say something stand in the texts of enough members. What a small model makes up for a
+ * group without a theme, or takes from one member, has too few. Short words say nothing for or against: a name of
+ * "SQL" alone passes.
  */
 static bool is_shared(const struct naming_judge *judge, struct str name)
 {
     enum { WORD_LETTERS = 4, MEMBERS = 2, CHILDREN = 1 };
     struct support wanted = judge->support;
     size_t words = 0, shared = 0;
-    wanted.accounts = NULL;
+    wanted.accounts = NULL; /* members, not accounts: whose words may be told is support_has's business */
     wanted.k = judge->any ? CHILDREN : MEMBERS;
-    if (str_has_prefix(name, judge->start))
-        name = (struct str){name.at + judge->start.n, name.n - judge->start.n};
+    name = without_start(name, judge->start);
     for (struct str word; (word = support_word(&name)).n;) {
-        if (word.n < WORD_LETTERS || str_eqz(word, "help") || str_eqz(word, "Help") || str_eqz(word, "with"))
+        if (text_chars(word) < WORD_LETTERS || (word.n == 4 && strncasecmp(word.at, "help", 4) == 0) ||
+            str_eqz(word, "with"))
             continue;
         words++;
         shared += support_has_word(&wanted, word);
     }
-    return 2 * shared >= words && shared > 0;
+    return 2 * shared >= words;
 }
 
 struct candidate {

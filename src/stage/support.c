@@ -137,11 +137,19 @@ bool common_words_have(const struct common_words *common, struct str word)
     return false;
 }
 
+static bool is_ascii_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* From a word's beginning on: "port" does not stand in "support". Alphabets without blanks between words have none. */
 static bool contains(struct str text, struct str word)
 {
-    for (size_t i = 0; i + word.n <= text.n; i++)
-        if (strncasecmp(text.at + i, word.at, word.n) == 0)
+    for (size_t i = 0; i + word.n <= text.n; i++) {
+        bool inside = i > 0 && word.n && is_ascii_letter(text.at[i - 1]) && is_ascii_letter(word.at[0]);
+        if (!inside && strncasecmp(text.at + i, word.at, word.n) == 0)
             return true;
+    }
     return false;
 }
 

@@ -142,9 +142,39 @@ static void a_second_cluster_of_a_name_takes_its_next_best(void **state)
     assert_int_equal(all[4].name.n, 0);
 }
 
+/* Is the contrast shown to a model of this name and window? What answers is wrapped, as the pipeline wraps it. */
+static bool shows_contrast(void **state, const char *folder, const char *model, uint64_t window)
+{
+    static const struct model_ops wrapped = {.scheme = "meter"};
+    struct fixture f;
+    open_fixture(state, folder, &f);
+    f.c.fast = (struct model){.ops = &wrapped};
+    f.c.fast.info.context_tokens = window;
+    snprintf(f.c.fast.info.name, sizeof f.c.fast.info.name, "%s", model);
+    const struct str member = STR("cooking: bake bread"), near = STR("gardening: plant basil");
+    const struct facet_def facet = {
+        .name = STR("request"), .name_form = STR("a sentence"), .name_start = STR("Get help with")};
+    const struct naming_question q = {
+        .members = &member, .members_count = 1, .contrast = &near, .contrast_count = 1, .facet = &facet};
+    struct request r = {0};
+    OK(naming_request(&f.c, &q, &f.a, &r, &f.e));
+    assert_true(str_find(r.asks[0].user, member) != SIZE_MAX);
+    bool shown = str_find(r.asks[0].user, near) != SIZE_MAX;
+    close_fixture(&f);
+    return shown;
+}
+
+static void a_small_model_is_not_shown_the_contrast(void **state)
+{
+    assert_false(shows_contrast(state, "small", "local:tiny", 4096));
+    assert_true(shows_contrast(state, "large", "local:large", 32768));
+    assert_true(shows_contrast(state, "server", "openai:tiny", 4096));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        SCRATCH_TEST(a_small_model_is_not_shown_the_contrast),
         SCRATCH_TEST(the_leads_that_stand_for_most_are_joined),
         SCRATCH_TEST(a_subject_of_few_accounts_is_not_told),
         SCRATCH_TEST(names_without_support_and_broken_lists_stay_out),

@@ -55,6 +55,7 @@ static void a_text_by_itself_has_no_excuse(void **state)
     assert_false(support_has(&s, STR("Help people of st. Brandt"), true));
     assert_true(support_has_word(&s, STR("travel")));
     assert_false(support_has_word(&s, STR("toddler")));
+    assert_false(support_has_word(&s, STR("rave"))); /* within a word is not in the text */
 }
 
 static void only_supported_sentences_stay(void **state)
