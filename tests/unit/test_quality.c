@@ -66,7 +66,7 @@ static double plain_silhouette(struct mat m, const uint32_t *labels, struct mat 
 {
     double sum = 0;
     for (size_t i = 0; i < m.n; i++) {
-        double own = 0, other = INFINITY;
+        double own = 0, other = (double)INFINITY;
         for (size_t c = 0; c < means.n; c++) {
             double square = 0;
             for (size_t j = 0; j < m.d; j++) {
